@@ -1,0 +1,1 @@
+"""Pure decisions: no I/O, no event loop, no clock, no randomness."""

@@ -1,0 +1,1 @@
+"""The only code that touches a connection: one file a client library, and three ways to use a handle."""

@@ -1,0 +1,72 @@
+"""The caller's connection: we never commit, close or retry on it, and begin only around our own operation in autocommit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sidework.core.ops import Op, T
+from sidework.drivers.base import AsyncHandle, Handle, adrive, drive
+from sidework.errors import SchemaError
+
+
+class Borrowed:
+    """Runs operations in the caller's transaction."""
+
+    def __init__(self, handle: Handle) -> None:
+        self._handle = handle
+
+    def run(self, make: Callable[[], Op[T]]) -> T:
+        """The operation's result; errors of the caller's connection pass through untouched."""
+        handle = self._handle
+        handle.check()
+        try:
+            if handle.in_transaction() or not handle.is_autocommit():
+                return drive(make(), handle.execute)
+            return self._run_alone(make())
+        except Exception as error:
+            _raise_schema_error(error, handle.translate(error))
+            raise
+
+    def _run_alone(self, op: Op[T]) -> T:
+        self._handle.begin()
+        try:
+            result = drive(op, self._handle.execute)
+            self._handle.commit()
+        except BaseException:
+            self._handle.rollback()
+            raise
+        return result
+
+
+class AsyncBorrowed:
+    """The same on an async handle."""
+
+    def __init__(self, handle: AsyncHandle) -> None:
+        self._handle = handle
+
+    async def run(self, make: Callable[[], Op[T]]) -> T:
+        """The operation's result; errors of the caller's connection pass through untouched."""
+        handle = self._handle
+        handle.check()
+        try:
+            if handle.in_transaction() or not handle.is_autocommit():
+                return await adrive(make(), handle.execute)
+            return await self._run_alone(make())
+        except Exception as error:
+            _raise_schema_error(error, handle.translate(error))
+            raise
+
+    async def _run_alone(self, op: Op[T]) -> T:
+        await self._handle.begin()
+        try:
+            result = await adrive(op, self._handle.execute)
+            await self._handle.commit()
+        except BaseException:
+            await self._handle.rollback()
+            raise
+        return result
+
+
+def _raise_schema_error(error: Exception, translated: Exception) -> None:
+    if isinstance(translated, SchemaError):
+        raise translated from error

@@ -1,0 +1,257 @@
+"""Our own connections: a small pool, one operation in one transaction, tried again when the fault is transient."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Protocol, cast
+from weakref import WeakKeyDictionary
+
+from sidework.core.ops import Op, T
+from sidework.drivers.base import AsyncConnect, AsyncHandle, Connect, Handle, adrive, drive
+from sidework.errors import OutcomeUnknown, Transient, Unavailable
+
+CONFLICT_TRIES = 8
+"""How often an operation is tried when the database reports a conflict, before its caller hears of it."""
+
+LOSS_TRIES = 2
+"""The same for a connection lost before COMMIT: nothing was stored, and a new connection usually works."""
+
+
+class Runner(Protocol):
+    """Runs operations from sync code."""
+
+    def run(self, make: Callable[[], Op[T]]) -> T: ...
+
+
+class AsyncRunner(Protocol):
+    """Runs operations from a coroutine."""
+
+    async def run(self, make: Callable[[], Op[T]]) -> T: ...
+
+
+class Owned:
+    """A pool of sync connections: grows as needed, keeps up to `keep` idle ones, runs each operation whole."""
+
+    def __init__(self, connect: Connect, *, keep: int = 8) -> None:
+        self._connect = connect
+        self._keep = keep
+        self._idle: deque[Handle] = deque()
+        self._lock = threading.Lock()
+
+    def run(self, make: Callable[[], Op[T]]) -> T:
+        """The operation's result, committed.
+
+        Raises a DatabaseError: Transient or Unavailable after the tries are used, OutcomeUnknown when the connection
+        broke in COMMIT.
+        """
+        tries = 0
+        while True:
+            tries += 1
+            try:
+                return self._run_once(make)
+            except (Transient, Unavailable) as fault:
+                if not is_worth_another(fault, tries):
+                    raise
+            time.sleep(pause_after(tries))
+
+    def take(self) -> Handle:
+        """A connection for exclusive use; hand it back with `give`, or close it."""
+        while True:
+            with self._lock:
+                handle = self._idle.pop() if self._idle else None
+            if handle is None:
+                return self._connect()
+            if not handle.is_closed():
+                return handle
+            discard(handle)
+
+    def give(self, handle: Handle) -> None:
+        """Take back a connection that is in no transaction."""
+        with self._lock:
+            if len(self._idle) < self._keep and not handle.is_closed():
+                self._idle.append(handle)
+                return
+        discard(handle)
+
+    def close(self) -> None:
+        """Close the idle connections."""
+        with self._lock:
+            idle, self._idle = self._idle, deque()
+        for handle in idle:
+            discard(handle)
+
+    def _run_once(self, make: Callable[[], Op[T]]) -> T:
+        handle = self.take()
+        position = _Position()
+        try:
+            result = run_whole(handle, make(), position)
+        except Exception as error:
+            self._put_away(handle)
+            raise name_fault(handle.translate(error), position) from error
+        except BaseException:
+            discard(handle)
+            raise
+        self.give(handle)
+        return result
+
+    def _put_away(self, handle: Handle) -> None:
+        try:
+            handle.rollback()
+        except Exception:  # the fault that brought us here is the one to report
+            discard(handle)
+        else:
+            self.give(handle)
+
+
+class AsyncOwned:
+    """The same with async connections, one pool for each running event loop."""
+
+    def __init__(self, connect: AsyncConnect, *, keep: int = 8) -> None:
+        self._connect = connect
+        self._keep = keep
+        self._pools: WeakKeyDictionary[asyncio.AbstractEventLoop, deque[AsyncHandle]] = WeakKeyDictionary()
+
+    async def run(self, make: Callable[[], Op[T]]) -> T:
+        """The operation's result, committed; raises as `Owned.run` does."""
+        tries = 0
+        while True:
+            tries += 1
+            try:
+                return await self._run_once(make)
+            except (Transient, Unavailable) as fault:
+                if not is_worth_another(fault, tries):
+                    raise
+            await asyncio.sleep(pause_after(tries))
+
+    async def take(self) -> AsyncHandle:
+        """A connection for exclusive use on this loop; hand it back with `give`, or close it."""
+        idle = self._idle()
+        while idle:
+            handle = idle.pop()
+            if not handle.is_closed():
+                return handle
+            await adiscard(handle)
+        return await self._connect()
+
+    async def give(self, handle: AsyncHandle) -> None:
+        """Take back a connection that is in no transaction."""
+        idle = self._idle()
+        if len(idle) < self._keep and not handle.is_closed():
+            idle.append(handle)
+        else:
+            await adiscard(handle)
+
+    async def close(self) -> None:
+        """Close the idle connections of this loop; those of a loop that has ended are closed by their finalizers."""
+        idle = self._idle()
+        while idle:
+            await adiscard(idle.pop())
+
+    def _idle(self) -> deque[AsyncHandle]:
+        return self._pools.setdefault(asyncio.get_running_loop(), deque())
+
+    async def _run_once(self, make: Callable[[], Op[T]]) -> T:
+        handle = await self.take()
+        position = _Position()
+        try:
+            result = await arun_whole(handle, make(), position)
+        except Exception as error:
+            await self._put_away(handle)
+            raise name_fault(handle.translate(error), position) from error
+        except BaseException:
+            await adiscard(handle)
+            raise
+        await self.give(handle)
+        return result
+
+    async def _put_away(self, handle: AsyncHandle) -> None:
+        try:
+            await handle.rollback()
+        except Exception:  # the fault that brought us here is the one to report
+            await adiscard(handle)
+        else:
+            await self.give(handle)
+
+
+class Threaded:
+    """A sync runner for the worker's loop: a whole operation in one thread hop (SQLite, PyMySQL)."""
+
+    def __init__(self, owned: Owned) -> None:
+        self._owned = owned
+
+    async def run(self, make: Callable[[], Op[T]]) -> T:
+        """The operation's result, committed; raises as `Owned.run` does."""
+        return await asyncio.to_thread(self._owned.run, make)
+
+
+class _Position:
+    """How far a transaction came: from `is_final` on, a lost connection leaves the outcome unknown."""
+
+    is_final = False
+
+
+def run_whole(handle: Handle, op: Op[T], position: _Position) -> T:
+    """One operation in one transaction; an operation of one statement is sent alone."""
+    try:
+        first = next(op)
+    except StopIteration as done:
+        return cast("T", done.value)
+    if first.alone:
+        position.is_final = True
+        return drive(op, handle.execute, first)
+    handle.begin()
+    result = drive(op, handle.execute, first)
+    position.is_final = True
+    handle.commit()
+    return result
+
+
+async def arun_whole(handle: AsyncHandle, op: Op[T], position: _Position) -> T:
+    """The same on an async connection."""
+    try:
+        first = next(op)
+    except StopIteration as done:
+        return cast("T", done.value)
+    if first.alone:
+        position.is_final = True
+        return await adrive(op, handle.execute, first)
+    await handle.begin()
+    result = await adrive(op, handle.execute, first)
+    position.is_final = True
+    await handle.commit()
+    return result
+
+
+def name_fault(fault: Exception, position: _Position) -> Exception:
+    """The fault as its caller should know it: a server lost in COMMIT may have stored everything."""
+    if position.is_final and isinstance(fault, Unavailable):
+        return OutcomeUnknown(f"the connection broke during COMMIT, so the work is stored or not: {fault}")
+    return fault
+
+
+def is_worth_another(fault: Exception, tries: int) -> bool:
+    """Should an operation that ended with `fault` on its nth try be tried again?"""
+    return tries < (CONFLICT_TRIES if isinstance(fault, Transient) else LOSS_TRIES)
+
+
+def pause_after(tries: int) -> float:
+    """Seconds before the next try: doubling from 10 ms, up to 1 s, half of it by chance so that rivals part."""
+    return min(1.0, 0.01 * 2**tries) * (0.5 + random.random() / 2)  # noqa: S311 - jitter, not a secret
+
+
+def discard(handle: Handle) -> None:
+    """Close a connection that is of no more use; that it cannot even be closed changes nothing."""
+    with suppress(Exception):
+        handle.close()
+
+
+async def adiscard(handle: AsyncHandle) -> None:
+    """The same for an async connection."""
+    with suppress(Exception):
+        await handle.close()

@@ -1,0 +1,25 @@
+-- Fenced by the token: a job that was rescued, deleted or settled meanwhile matches nothing and its id does not come back.
+with settled as (
+  select *
+  from json_to_recordset(CAST(:settlements AS json)) as s(
+    id uuid, token bigint, state text, attempt integer, crashes integer, errors text, result text, progress text
+  )
+),
+gone as (
+  delete from {p}jobs as j
+  using settled as s
+  where j.id = s.id
+    and j.token = s.token
+  returning
+    j.id, j.queue, j.task, j.payload, s.state, j.priority, j.run_at, j.enqueued_at, j.started_at,
+    s.attempt, j.max_attempts, s.crashes, j.max_crashes, j.worker, j.token, s.errors, s.result, j.tags, s.progress
+)
+insert into {p}history (
+  id, queue, task, payload, state, priority, run_at, enqueued_at, started_at, finished_at,
+  attempt, max_attempts, crashes, max_crashes, worker, token, errors, result, tags, progress
+)
+select
+  id, queue, task, payload, state, priority, run_at, enqueued_at, started_at, {now},
+  attempt, max_attempts, crashes, max_crashes, worker, token, errors, result, tags, progress
+from gone
+returning CAST(id AS text)

@@ -1,0 +1,2 @@
+insert into {p}migrations (version, name)
+values (CAST(:version AS integer), CAST(:name AS text))

@@ -1,0 +1,1 @@
+select CAST(pg_advisory_xact_lock(hashtext({relation})) AS text)

@@ -5,7 +5,7 @@ SHELL := bash
 .DELETE_ON_ERROR:
 
 BIN := .venv/bin
-PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check
 WORKERS ?= 2
 
 help: ## Show this list
@@ -22,7 +22,7 @@ check: .venv/check.stamp ## Format, lint, types, import rules, shape, spelling a
 	$(BIN)/ruff check .
 	$(BIN)/python scripts/check_shape.py
 	$(BIN)/codespell
-	$(BIN)/lint-imports
+	$(BIN)/lint-imports --no-logo
 	$(BIN)/mypy
 	$(BIN)/pyright --warnings
 	$(BIN)/zensical build --strict --clean

@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import os
 from collections.abc import Awaitable, Iterator
 
+import hypothesis
 import pytest
 
 pytest_plugins = ["tests.servers.plugin"]
+
+
+def pytest_configure() -> None:
+    # A deadline measures the machine's load; and what runs before a change lands should not depend on luck.
+    hypothesis.settings.register_profile("house", deadline=None, derandomize="CI" in os.environ)
+    hypothesis.settings.load_profile("house")
 
 
 @pytest.fixture

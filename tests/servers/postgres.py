@@ -59,9 +59,8 @@ class PostgresServer:
 
     def start(self) -> None:
         """Start the server; the first time, lay out its data folder."""
-        if not self._data.exists():
-            self.folder.run(self._initdb())
-        self.process.start(self._command())
+        layout = [] if self._data.exists() else [self._initdb()]
+        self.process.start(self._command(), layout=layout)
 
     def stop(self) -> None:
         """Stop the server in order and remove its data."""

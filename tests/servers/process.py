@@ -41,28 +41,14 @@ class ServerFolder:
     def __init__(self, name: str, accounts: Sequence[str]) -> None:
         self.account = _account(accounts)
         self.path = Path(tempfile.mkdtemp(prefix=f"sidework-{name}-"))
-        if self.account is not None:
-            os.chown(self.path, self.account.pw_uid, self.account.pw_gid)
-
-    def run(self, command: Sequence[str]) -> None:
-        """Run a program to its end, as the server's account."""
-        ended = subprocess.run(
-            command,
-            cwd=self.path,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-            **self._as_account(),
-        )
-        if ended.returncode != 0:
-            raise ServerFailed(f"{' '.join(command)} ended with {ended.returncode}:\n{ended.stdout}{ended.stderr}")
+        if self.account:
+            os.chown(self.path, self.account["user"], self.account["group"])
 
     def can_run(self, program: Path) -> bool:
         """Whether the server's account can reach and run the program."""
         try:
             ended = subprocess.run(
-                [str(program), "--version"], cwd=self.path, capture_output=True, check=False, **self._as_account()
+                [str(program), "--version"], cwd=self.path, capture_output=True, check=False, **self.account
             )
         except PermissionError:
             return False
@@ -70,11 +56,6 @@ class ServerFolder:
 
     def remove(self) -> None:
         shutil.rmtree(self.path)
-
-    def _as_account(self) -> AccountOptions:
-        if self.account is None:
-            return {}
-        return {"user": self.account.pw_uid, "group": self.account.pw_gid, "extra_groups": []}
 
 
 class ServerProcess:
@@ -93,16 +74,15 @@ class ServerProcess:
         """The server's process id, None while it does not run."""
         return self._server.pid if self._server is not None else None
 
-    def start(self, command: Sequence[str]) -> None:
-        """Start the server and return when it answers."""
-        account = self.folder.account
+    def start(self, server: list[str], *, layout: Sequence[list[str]] = ()) -> None:
+        """Run the commands that lay out the data, start the server, and return when it answers."""
         order = {
-            "command": list(command),
+            "layout": layout,
+            "server": server,
             "folder": str(self.folder.path),
             "log": str(self.log),
-            "stop_signal": int(self._stop_signal),
-            "user": account.pw_uid if account else None,
-            "group": account.pw_gid if account else None,
+            "stop_signal": self._stop_signal,
+            "account": self.folder.account,
         }
         self._keeper = subprocess.Popen(
             [sys.executable, "-I", str(KEEPER), json.dumps(order)],
@@ -114,7 +94,7 @@ class ServerProcess:
         pid = self._keeper.stdout.readline()
         if not pid:
             self._forget()
-            raise ServerFailed(f"The server did not start: {' '.join(command)}")
+            raise ServerFailed(f"The server did not start. Its log:\n{self._end_of_log()}")
         self._server = psutil.Process(int(pid))
         self._wait_for_answer()
 
@@ -126,18 +106,23 @@ class ServerProcess:
     def kill(self) -> None:
         """End the server and all its processes at once, as a crash would."""
         if self._server is not None:
-            # Stopped first, so that it starts no further process and mends nothing while the rest is being ended.
-            self._server.suspend()
-            self._end(signal.SIGKILL, [self._server, *self._server.children(recursive=True)])
+            try:
+                # Held first, so that it starts no further process and mends nothing while the rest is being ended.
+                self._server.suspend()
+                processes = [self._server, *self._server.children(recursive=True)]
+            except psutil.NoSuchProcess:
+                processes = [self._server]
+            self._end(signal.SIGKILL, processes)
 
     def _wait_for_answer(self) -> None:
         assert self._keeper is not None
         deadline = time.monotonic() + START_TIMEOUT
         while not self._answers():
             if self._keeper.poll() is not None or time.monotonic() > deadline:
-                said = self.log.read_text(errors="replace")[-4000:]
                 self.kill()
-                raise ServerFailed(f"The server did not answer within {START_TIMEOUT:.0f} s. Its log:\n{said}")
+                raise ServerFailed(
+                    f"The server ended, or did not answer within {START_TIMEOUT:.0f} s. Its log:\n{self._end_of_log()}"
+                )
             time.sleep(0.02)
 
     def _end(self, signal_number: signal.Signals, processes: list[psutil.Process]) -> None:
@@ -155,6 +140,9 @@ class ServerProcess:
         if alive:
             raise ServerFailed(f"These processes of the server did not end: {alive}")
         self._forget()
+
+    def _end_of_log(self) -> str:
+        return self.log.read_text(errors="replace")[-4000:]
 
     def _forget(self) -> None:
         if self._keeper is not None:
@@ -174,13 +162,13 @@ def free_port() -> int:
         return port
 
 
-def _account(names: Sequence[str]) -> pwd.struct_passwd | None:
+def _account(names: Sequence[str]) -> AccountOptions:
     if os.geteuid() != 0:
-        return None
+        return {}
     known = {entry.pw_name: entry for entry in pwd.getpwall()}
     for name in (*names, "nobody"):
         if name in known:
-            return known[name]
+            return {"user": known[name].pw_uid, "group": known[name].pw_gid, "extra_groups": []}
     raise ServerFailed(
         f"Running as root, and none of the accounts {', '.join(names)}, nobody exists to run a server as."
     )

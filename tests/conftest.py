@@ -14,6 +14,9 @@ pytest_plugins = ["tests.servers.plugin"]
 
 
 def pytest_configure() -> None:
+    # A developer's own settings are not the tests'.
+    for variable in ("DATABASE_URL", "SIDEWORK_APP", "SIDEWORK_URL"):
+        os.environ.pop(variable, None)
     # A deadline measures the machine's load; and what runs before a change lands should not depend on luck.
     hypothesis.settings.register_profile("house", deadline=None, derandomize="CI" in os.environ)
     hypothesis.settings.load_profile("house")

@@ -25,12 +25,14 @@ class Statement:
     """One SQL text with `:name` parameters, and their values.
 
     `alone` says that this is all its operation does and that it is atomic by itself: a connection of ours sends it
-    without BEGIN and COMMIT.
+    without BEGIN and COMMIT. `peek` says that it only reads and needs no snapshot with what follows: peeks at the start
+    of an operation are sent before BEGIN, so that looking takes no lock and an operation that finds nothing writes nothing.
     """
 
     sql: str
     params: Mapping[str, Value] = field(default_factory=dict)
     alone: bool = False
+    peek: bool = False
 
 
 Op = Generator[Statement, Rows, T]

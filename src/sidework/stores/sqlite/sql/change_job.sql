@@ -1,0 +1,8 @@
+update {p}jobs
+set run_at = coalesce(CAST(:run_at AS integer), run_at),
+  stage = case when coalesce(CAST(:run_at AS integer), run_at) <= {now} then 1 else 0 end,
+  queue = coalesce(CAST(:queue AS text), queue),
+  priority = coalesce(CAST(:priority AS integer), priority)
+where id = CAST(:id AS text)
+  and stage < 2
+returning id

@@ -1,0 +1,4 @@
+select count(*)
+from {p}markers
+where id = CAST(:id AS text)
+  and token = CAST(:token AS integer)

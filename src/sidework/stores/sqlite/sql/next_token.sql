@@ -1,0 +1,3 @@
+update {p}tokens
+set last = last + 1
+returning last

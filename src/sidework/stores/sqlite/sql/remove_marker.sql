@@ -1,0 +1,3 @@
+delete from {p}markers
+where id = CAST(:id AS text)
+  and token = CAST(:token AS integer)

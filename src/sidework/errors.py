@@ -15,6 +15,8 @@
     │   ├── OutcomeUnknown        the connection broke during COMMIT
     │   └── DataRefused           the database cannot store a value that was let through
     ├── JobTimeout                an attempt ran longer than its task allows       (also TimeoutError)
+    ├── JobInterrupted            raised in a handler's thread that should stop (cancelled, or the worker stops)
+    ├── HandlerFailed             what a handler raised in a process of its own
     ├── WorkerLost                the worker that ran the attempt died or was lost
     ├── TransactionBroken         a handler rolled back or broke its transaction
     ├── TransactionCommitted      a handler committed its transaction itself
@@ -101,6 +103,14 @@ class DataRefused(DatabaseError):
 
 class JobTimeout(SideworkError, TimeoutError):
     """An attempt ran longer than its task allows."""
+
+
+class JobInterrupted(SideworkError):
+    """Raised in a handler's thread that should stop: its job was cancelled, or the worker stops."""
+
+
+class HandlerFailed(SideworkError):
+    """What a handler raised in a process of its own, by name and message: exceptions do not cross processes."""
 
 
 class WorkerLost(SideworkError):

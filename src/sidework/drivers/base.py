@@ -56,8 +56,12 @@ class Handle(Protocol):
         """Is the connection known to be unusable?"""
         ...
 
+    def on_commit(self, callback: Callable[[], None]) -> bool:
+        """Call back once the caller's transaction has committed; False where the library cannot tell."""
+        ...
+
     def translate(self, error: Exception) -> Exception:
-        """Ours for the driver's error (Transient, Unavailable, DataRefused, SchemaError, DatabaseError), or the error itself."""
+        """Ours for the driver's error (a DatabaseError, SchemaError or UnusableConnection), or the error itself."""
         ...
 
 
@@ -75,13 +79,28 @@ class AsyncHandle(Protocol):
     async def rollback(self) -> None: ...
     async def close(self) -> None: ...
     def is_closed(self) -> bool: ...
+    def on_commit(self, callback: Callable[[], None]) -> bool: ...
     def translate(self, error: Exception) -> Exception: ...
 
 
-Connect = Callable[[], Handle]
+class OwnHandle(Handle, Protocol):
+    """A connection that we opened."""
+
+    def set_autocommit(self, value: bool) -> None:
+        """Leave autocommit for a handler's transaction, so that nothing it does after a commit of its own is kept."""
+        ...
+
+
+class AsyncOwnHandle(AsyncHandle, Protocol):
+    """The same, async."""
+
+    async def set_autocommit(self, value: bool) -> None: ...
+
+
+Connect = Callable[[], OwnHandle]
 """Opens a connection of ours."""
 
-AsyncConnect = Callable[[], Awaitable[AsyncHandle]]
+AsyncConnect = Callable[[], Awaitable[AsyncOwnHandle]]
 
 
 def drive(op: Op[T], execute: Callable[[Statement], Rows], first: Statement | None = None) -> T:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from sidework.core.ops import Op, T
 from sidework.drivers.base import AsyncHandle, Handle, adrive, drive
-from sidework.errors import SchemaError
+from sidework.errors import SchemaError, UnusableConnection
 
 
 class Borrowed:
@@ -24,8 +24,16 @@ class Borrowed:
                 return drive(make(), handle.execute)
             return self._run_alone(make())
         except Exception as error:
-            _raise_schema_error(error, handle.translate(error))
+            _raise_ours(error, handle.translate(error))
             raise
+
+    def on_commit(self, callback: Callable[[], None]) -> bool:
+        """Call back once what was run here is committed, as it is already in autocommit; False where nothing tells."""
+        handle = self._handle
+        if handle.in_transaction() or not handle.is_autocommit():
+            return handle.on_commit(callback)
+        callback()
+        return True
 
     def _run_alone(self, op: Op[T]) -> T:
         self._handle.begin()
@@ -53,8 +61,16 @@ class AsyncBorrowed:
                 return await adrive(make(), handle.execute)
             return await self._run_alone(make())
         except Exception as error:
-            _raise_schema_error(error, handle.translate(error))
+            _raise_ours(error, handle.translate(error))
             raise
+
+    def on_commit(self, callback: Callable[[], None]) -> bool:
+        """Call back once what was run here is committed, as it is already in autocommit; False where nothing tells."""
+        handle = self._handle
+        if handle.in_transaction() or not handle.is_autocommit():
+            return handle.on_commit(callback)
+        callback()
+        return True
 
     async def _run_alone(self, op: Op[T]) -> T:
         await self._handle.begin()
@@ -67,6 +83,6 @@ class AsyncBorrowed:
         return result
 
 
-def _raise_schema_error(error: Exception, translated: Exception) -> None:
-    if isinstance(translated, SchemaError):
+def _raise_ours(error: Exception, translated: Exception) -> None:
+    if isinstance(translated, (SchemaError, UnusableConnection)):
         raise translated from error

@@ -13,8 +13,9 @@ from typing import Protocol, cast
 from weakref import WeakKeyDictionary
 
 from sidework.core.ops import Op, T
-from sidework.drivers.base import AsyncConnect, AsyncHandle, Connect, Handle, adrive, drive
+from sidework.drivers.base import AsyncConnect, AsyncHandle, AsyncOwnHandle, Connect, Handle, OwnHandle, adrive, drive
 from sidework.errors import OutcomeUnknown, Transient, Unavailable
+from sidework.threads import Lanes
 
 CONFLICT_TRIES = 8
 """How often an operation is tried when the database reports a conflict, before its caller hears of it."""
@@ -41,7 +42,7 @@ class Owned:
     def __init__(self, connect: Connect, *, keep: int = 8) -> None:
         self._connect = connect
         self._keep = keep
-        self._idle: deque[Handle] = deque()
+        self._idle: deque[OwnHandle] = deque()
         self._lock = threading.Lock()
 
     def run(self, make: Callable[[], Op[T]]) -> T:
@@ -60,7 +61,7 @@ class Owned:
                     raise
             time.sleep(pause_after(tries))
 
-    def take(self) -> Handle:
+    def take(self) -> OwnHandle:
         """A connection for exclusive use; hand it back with `give`, or close it."""
         while True:
             with self._lock:
@@ -71,7 +72,7 @@ class Owned:
                 return handle
             discard(handle)
 
-    def give(self, handle: Handle) -> None:
+    def give(self, handle: OwnHandle) -> None:
         """Take back a connection that is in no transaction."""
         with self._lock:
             if len(self._idle) < self._keep and not handle.is_closed():
@@ -93,14 +94,17 @@ class Owned:
             result = run_whole(handle, make(), position)
         except Exception as error:
             self._put_away(handle)
-            raise name_fault(handle.translate(error), position) from error
+            fault = name_fault(handle.translate(error), position)
+            if fault is error:
+                raise
+            raise fault from error
         except BaseException:
             discard(handle)
             raise
         self.give(handle)
         return result
 
-    def _put_away(self, handle: Handle) -> None:
+    def _put_away(self, handle: OwnHandle) -> None:
         try:
             handle.rollback()
         except Exception:  # the fault that brought us here is the one to report
@@ -115,7 +119,7 @@ class AsyncOwned:
     def __init__(self, connect: AsyncConnect, *, keep: int = 8) -> None:
         self._connect = connect
         self._keep = keep
-        self._pools: WeakKeyDictionary[asyncio.AbstractEventLoop, deque[AsyncHandle]] = WeakKeyDictionary()
+        self._pools: WeakKeyDictionary[asyncio.AbstractEventLoop, deque[AsyncOwnHandle]] = WeakKeyDictionary()
 
     async def run(self, make: Callable[[], Op[T]]) -> T:
         """The operation's result, committed; raises as `Owned.run` does."""
@@ -129,7 +133,7 @@ class AsyncOwned:
                     raise
             await asyncio.sleep(pause_after(tries))
 
-    async def take(self) -> AsyncHandle:
+    async def take(self) -> AsyncOwnHandle:
         """A connection for exclusive use on this loop; hand it back with `give`, or close it."""
         idle = self._idle()
         while idle:
@@ -139,7 +143,7 @@ class AsyncOwned:
             await adiscard(handle)
         return await self._connect()
 
-    async def give(self, handle: AsyncHandle) -> None:
+    async def give(self, handle: AsyncOwnHandle) -> None:
         """Take back a connection that is in no transaction."""
         idle = self._idle()
         if len(idle) < self._keep and not handle.is_closed():
@@ -153,7 +157,7 @@ class AsyncOwned:
         while idle:
             await adiscard(idle.pop())
 
-    def _idle(self) -> deque[AsyncHandle]:
+    def _idle(self) -> deque[AsyncOwnHandle]:
         return self._pools.setdefault(asyncio.get_running_loop(), deque())
 
     async def _run_once(self, make: Callable[[], Op[T]]) -> T:
@@ -163,14 +167,17 @@ class AsyncOwned:
             result = await arun_whole(handle, make(), position)
         except Exception as error:
             await self._put_away(handle)
-            raise name_fault(handle.translate(error), position) from error
+            fault = name_fault(handle.translate(error), position)
+            if fault is error:
+                raise
+            raise fault from error
         except BaseException:
             await adiscard(handle)
             raise
         await self.give(handle)
         return result
 
-    async def _put_away(self, handle: AsyncHandle) -> None:
+    async def _put_away(self, handle: AsyncOwnHandle) -> None:
         try:
             await handle.rollback()
         except Exception:  # the fault that brought us here is the one to report
@@ -184,10 +191,11 @@ class Threaded:
 
     def __init__(self, owned: Owned) -> None:
         self._owned = owned
+        self._lanes = Lanes("sidework-database")
 
     async def run(self, make: Callable[[], Op[T]]) -> T:
         """The operation's result, committed; raises as `Owned.run` does."""
-        return await asyncio.to_thread(self._owned.run, make)
+        return await self._lanes.run(self._owned.run, make)
 
 
 class _Position:
@@ -197,9 +205,11 @@ class _Position:
 
 
 def run_whole(handle: Handle, op: Op[T], position: _Position) -> T:
-    """One operation in one transaction; an operation of one statement is sent alone."""
+    """One operation in one transaction, what it peeks at before that; an operation of one statement is sent alone."""
     try:
         first = next(op)
+        while first.peek:
+            first = op.send(handle.execute(first))
     except StopIteration as done:
         return cast("T", done.value)
     if first.alone:
@@ -216,6 +226,8 @@ async def arun_whole(handle: AsyncHandle, op: Op[T], position: _Position) -> T:
     """The same on an async connection."""
     try:
         first = next(op)
+        while first.peek:
+            first = op.send(await handle.execute(first))
     except StopIteration as done:
         return cast("T", done.value)
     if first.alone:

@@ -55,7 +55,8 @@ class PsycopgHandle:
         return self.raw.autocommit
 
     def begin(self) -> None:
-        self.raw.execute("begin")
+        if self.raw.autocommit:  # else psycopg begins with the first statement
+            self.raw.execute("begin")
 
     def commit(self) -> None:
         # As a statement, because commit() hides the tag: PostgreSQL answers ROLLBACK for a transaction that had failed.
@@ -72,6 +73,9 @@ class PsycopgHandle:
 
     def on_commit(self, callback: object) -> bool:  # noqa: ARG002 - psycopg has no hook
         return False
+
+    def set_autocommit(self, value: bool) -> None:
+        self.raw.autocommit = value
 
     def translate(self, error: Exception) -> Exception:
         return _translate(self.raw, error)
@@ -99,7 +103,8 @@ class AsyncPsycopgHandle:
         return self.raw.autocommit
 
     async def begin(self) -> None:
-        await self.raw.execute("begin")
+        if self.raw.autocommit:  # else psycopg begins with the first statement
+            await self.raw.execute("begin")
 
     async def commit(self) -> None:
         check_committed((await self.raw.execute("commit")).statusmessage)
@@ -115,6 +120,9 @@ class AsyncPsycopgHandle:
 
     def on_commit(self, callback: object) -> bool:  # noqa: ARG002 - psycopg has no hook
         return False
+
+    async def set_autocommit(self, value: bool) -> None:
+        await self.raw.set_autocommit(value)
 
     def translate(self, error: Exception) -> Exception:
         return _translate(self.raw, error)

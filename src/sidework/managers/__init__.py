@@ -1,0 +1,1 @@
+"""What `app.jobs`, `app.queues`, `app.workers` and `app.tasks` are: looking after what is stored."""

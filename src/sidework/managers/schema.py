@@ -1,0 +1,44 @@
+"""The tables: bring them to this release's version, remove them, or show the SQL that does it."""
+
+from __future__ import annotations
+
+from sidework.connect import Database
+
+
+class Schema:
+    """Behind `App.migrate`, `rollback`, `schema_version` and `migration_sql`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._store = database.store
+
+    def migrate(self) -> int:
+        version = self._database.backend.owned.run(self._store.migrate)
+        self._database.forget_version()
+        return version
+
+    async def amigrate(self) -> int:
+        version = await self._database.backend.aowned.run(self._store.migrate)
+        self._database.forget_version()
+        return version
+
+    def rollback(self) -> None:
+        self._database.backend.owned.run(self._store.rollback)
+        self._database.forget_version()
+
+    async def arollback(self) -> None:
+        await self._database.backend.aowned.run(self._store.rollback)
+        self._database.forget_version()
+
+    def version(self) -> int:
+        return self._database.backend.owned.run(self._store.schema_version)
+
+    async def aversion(self) -> int:
+        return await self._database.backend.aowned.run(self._store.schema_version)
+
+    def sql(self) -> str:
+        return "\n\n".join(f"{statement};" for migration in self._store.migrations for statement in migration.up) + "\n"
+
+    def plan(self) -> list[str]:
+        version = self.version()
+        return [f"{step.version:04} {step.name}" for step in self._store.migrations if step.version > version]

@@ -1,0 +1,87 @@
+"""After a settlement is written, or refused: telling subscribers, and the application's on_failure."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from sidework.core.job import Job
+from sidework.core.lifecycle import Step
+from sidework.core.registry import OnFailure, Registry
+from sidework.errors import SideworkError
+from sidework.events import (
+    Event,
+    Events,
+    HookFailed,
+    JobCancelled,
+    JobDone,
+    JobFailed,
+    JobGivenBack,
+    JobRetried,
+    JobSnoozed,
+    SettlementRefused,
+)
+from sidework.worker.attempt import Ended
+from sidework.worker.setup import Hooks
+
+
+class Outcomes:
+    """Announces how attempts ended, once that is certain."""
+
+    def __init__(self, events: Events, registry: Registry, hooks: Hooks, wait_for: Callable[[Awaitable[Any]], Any]) -> None:
+        self._events = events
+        self._registry = registry
+        self._hooks = hooks
+        self._wait_for = wait_for
+
+    def written(self, ended: Ended) -> None:
+        """The settlement holds; call this where the application's on_failure may block."""
+        self._events.emit(event_of(ended))
+        if self.may_block(ended) and ended.exception is not None:
+            self.failed(ended.job, ended.exception)
+
+    def may_block(self, ended: Ended) -> bool:
+        """Would telling of it call the application's on_failure?"""
+        return ended.verdict is not None and ended.verdict.step is Step.FAIL
+
+    def refused(self, ended: Ended) -> None:
+        """The job had been taken away, so nothing was written."""
+        self._events.emit(SettlementRefused(ended.job))
+
+    def failed(self, job: Job, exception: BaseException) -> None:
+        """Call the task's on_failure, or the App's."""
+        spec = self._registry.find(job.task)
+        for hook in {spec.on_failure if spec else None, self._hooks.on_failure} - {None}:
+            self._call(hook, job, exception)
+
+    def _call(self, hook: OnFailure | None, job: Job, exception: BaseException) -> None:
+        if hook is None:
+            return
+        try:
+            answer = hook(job, exception)
+            if inspect.isawaitable(answer):
+                self._wait_for(answer)
+        except Exception as error:
+            self._events.emit(HookFailed("on_failure", error))
+
+
+def event_of(ended: Ended) -> Event:
+    """The event of a settlement that was written."""
+    job, verdict, exception = ended.job, ended.verdict, ended.exception
+    if verdict is None:
+        return SettlementRefused(job)
+    cause = exception or SideworkError("no exception")
+    match verdict.step:
+        case Step.FINISH:
+            return JobDone(job, ended.seconds)
+        case Step.RETRY:
+            return JobRetried(job, cause, verdict.delay or 0.0)
+        case Step.SNOOZE:
+            return JobSnoozed(job, verdict.delay or 0.0)
+        case Step.CANCEL:
+            return JobCancelled(job, str(cause))
+        case Step.FAIL:
+            return JobFailed(job, cause)
+        case _:
+            return JobGivenBack(job)

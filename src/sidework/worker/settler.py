@@ -1,0 +1,111 @@
+"""The only writer of outcomes: gathers what ends while it writes, and tries until it is written."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+from uuid import UUID
+
+from sidework.connect import Database
+from sidework.core.failure import add_error
+from sidework.core.job import JobState
+from sidework.core.lifecycle import Step, Verdict
+from sidework.drivers.owned import pause_after
+from sidework.errors import DatabaseError, DataRefused, OutcomeUnknown, SideworkError
+from sidework.threads import Lanes
+from sidework.worker.attempt import Ended
+from sidework.worker.outcomes import Outcomes
+
+BATCH = 500
+
+
+class Settler:
+    """Writes settlements in batches and announces them."""
+
+    def __init__(self, database: Database, outcomes: Outcomes, lanes: Lanes) -> None:
+        self._database = database
+        self._outcomes = outcomes
+        self._lanes = lanes
+        self._waiting: list[Ended] = []
+        self._arrived = asyncio.Event()
+        self._written = asyncio.Event()
+        self._writing = 0
+
+    def put(self, ended: Ended) -> None:
+        """Take the end of an attempt to be written."""
+        self._waiting.append(ended)
+        self._arrived.set()
+
+    async def run(self) -> None:
+        """Write until cancelled."""
+        while True:
+            await self._arrived.wait()
+            await self.run_once()
+
+    async def run_once(self) -> None:
+        """Write what has gathered, and announce it."""
+        self._arrived.clear()
+        batch, self._waiting = self._waiting[:BATCH], self._waiting[BATCH:]
+        if self._waiting:
+            self._arrived.set()
+        self._writing += len(batch)
+        try:
+            await self._write(batch)
+        finally:
+            self._writing -= len(batch)
+            self._written.set()
+
+    async def drained(self) -> None:
+        """Until nothing is left to write."""
+        while self._waiting or self._writing:
+            self._written.clear()
+            await self._written.wait()
+
+    async def _write(self, batch: Sequence[Ended]) -> None:
+        unwritten = [ended for ended in batch if ended.settlement is not None and not ended.is_written]
+        refused = await self._settle(unwritten)
+        for ended in batch:
+            if ended.settlement is None or ended.settlement.id in refused:
+                self._outcomes.refused(ended)
+            elif self._outcomes.may_block(ended):
+                await self._lanes.run(self._outcomes.written, ended)
+            else:
+                self._outcomes.written(ended)
+
+    async def _settle(self, batch: Sequence[Ended]) -> set[UUID]:
+        """The ids that were refused; a fault of the database is waited out, because the outcome would be lost else."""
+        settlements = [ended.settlement for ended in batch if ended.settlement is not None]
+        tries, was_unknown = 0, False
+        while settlements:
+            try:
+                runner, store = self._database.backend.worker_runner, self._database.store
+                refused = await runner.run(lambda: store.settle_jobs(settlements, self._database.now()))
+            except DataRefused as error:
+                return await self._settle_apart(batch, error)
+            except DatabaseError as error:
+                was_unknown = was_unknown or isinstance(error, OutcomeUnknown)
+                tries += 1
+                await asyncio.sleep(pause_after(tries))
+            else:
+                # After a COMMIT without an answer, a refusal means that the first try was stored.
+                return set() if was_unknown else set(refused)
+        return set()
+
+    async def _settle_apart(self, batch: Sequence[Ended], error: SideworkError) -> set[UUID]:
+        """A row that the database cannot store must not hold up the others, nor keep its job running for ever."""
+        if len(batch) == 1:
+            return await self._settle([_without_payload(batch[0], error)])
+        refused: set[UUID] = set()
+        for ended in batch:
+            refused |= await self._settle([ended])
+        return refused
+
+
+def _without_payload(ended: Ended, error: SideworkError) -> Ended:
+    settlement = ended.settlement
+    if settlement is None or (settlement.state is JobState.FAILED and settlement.result is None):
+        raise error
+    errors = add_error(None, error, attempt=settlement.attempt, at=None)
+    bare = replace(settlement, state=JobState.FAILED, errors=errors, result=None, progress=None, delay=None)
+    return replace(ended, settlement=bare, verdict=Verdict(Step.FAIL), exception=error)

@@ -13,6 +13,7 @@ from sidework.core.job import to_micros
 from sidework.core.ops import Op, T
 from sidework.core.options import check_schema
 from sidework.core.store import Store
+from sidework.drivers.base import AsyncOwnHandle
 from sidework.drivers.borrowed import AsyncBorrowed, Borrowed
 from sidework.drivers.owned import AsyncOwned, AsyncRunner, Owned, Threaded
 from sidework.drivers.recognize import aborrow, borrow
@@ -33,6 +34,7 @@ class Backend:
     aowned: AsyncOwned
     worker_runner: AsyncRunner
     watch: Watch | None
+    close: Callable[[], None] = lambda: None
     has_one_writer: bool = False
 
 
@@ -98,13 +100,14 @@ class Database:
         self._is_checked = False
 
     def close(self) -> None:
-        """Close our idle sync connections."""
+        """Close our idle sync connections; a database in memory is gone then."""
         self.backend.owned.close()
+        self.backend.close()
 
     async def aclose(self) -> None:
         """Close our idle connections, those of the running loop included."""
         await self.backend.aowned.close()
-        self.backend.owned.close()
+        self.close()
 
 
 def open_backend(url: str, schema: str) -> Backend:
@@ -153,36 +156,35 @@ def _postgres(url: str, schema: str) -> Backend:
 
 def _mysql(url: str, schema: str) -> Backend:
     _need("pymysql", "mysql")
-    parse = importlib.import_module("sidework.drivers.mysql_url").parse_mysql_url
     driver = importlib.import_module("sidework.drivers.pymysql")
     store = importlib.import_module("sidework.stores.mysql").MySQLStore(schema)
-    target = parse(url)
-    owned = Owned(lambda: driver.connect_pymysql(target))
+    address = importlib.import_module("sidework.drivers.mysql_url").parse_mysql_url(url)
+    owned = Owned(lambda: driver.connect_pymysql(address))
 
-    def aconnect() -> object:
+    async def aconnect() -> AsyncOwnHandle:
         _need("asyncmy", "mysql")
-        return importlib.import_module("sidework.drivers.asyncmy").connect_asyncmy(target)
+        return await importlib.import_module("sidework.drivers.asyncmy").connect_asyncmy(address)  # type: ignore[no-any-return]
 
     return Backend(store=store, owned=owned, aowned=AsyncOwned(aconnect), worker_runner=Threaded(owned), watch=None)
 
 
 def _sqlite(url: str, schema: str) -> Backend:
-    parse = importlib.import_module("sidework.drivers.sqlite_url").parse_sqlite_url
     driver = importlib.import_module("sidework.drivers.sqlite3")
     store = importlib.import_module("sidework.stores.sqlite").SQLiteStore(schema)
-    target = parse(url)
+    target = importlib.import_module("sidework.drivers.sqlite_url").parse_sqlite_url(url)
     owned = Owned(lambda: driver.connect_sqlite(target))
 
-    def aconnect() -> object:
+    async def aconnect() -> AsyncOwnHandle:
         _need("aiosqlite", "aiosqlite")
-        return importlib.import_module("sidework.drivers.aiosqlite").connect_aiosqlite(target)
+        return await importlib.import_module("sidework.drivers.aiosqlite").connect_aiosqlite(target)  # type: ignore[no-any-return]
 
     return Backend(
         store=store,
         owned=owned,
         aowned=AsyncOwned(aconnect),
         worker_runner=Threaded(owned),
-        watch=lambda: driver.watch(target),
+        watch=None if target.memory else lambda: driver.watch(target),
+        close=target.close,
         has_one_writer=True,
     )
 

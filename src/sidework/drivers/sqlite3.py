@@ -5,9 +5,11 @@ Needs SQLite 3.37 (2021): strict tables, and databases in memory that connection
 
 from __future__ import annotations
 
+import asyncio
 import random
 import sqlite3
 import time
+from collections.abc import AsyncIterator
 from typing import Any
 
 from sidework.core.ops import Rows, Statement
@@ -21,6 +23,9 @@ SESSION = (
     # A log that grew beside a long reader is cut back to this when it can be.
     "pragma journal_size_limit = 67108864",
 )
+
+WATCH_EVERY = 0.05
+"""Seconds between two looks for other processes' commits."""
 
 OLDEST = (3, 37, 0)
 
@@ -120,6 +125,19 @@ def connect_sqlite(url: SqliteUrl) -> SqliteHandle:
 def watch_sqlite(url: SqliteUrl) -> DataVersionWatch:
     """A watch on a connection of its own; raises as `connect_sqlite` does."""
     return DataVersionWatch(open_sqlite(url))
+
+
+async def watch(url: SqliteUrl) -> AsyncIterator[None]:
+    """Yield once when watching, and then whenever another connection has committed; a look takes microseconds."""
+    watched = watch_sqlite(url)
+    try:
+        yield
+        while True:
+            await asyncio.sleep(WATCH_EVERY)
+            if watched.changed():
+                yield
+    finally:
+        watched.close()
 
 
 def open_sqlite(url: SqliteUrl) -> sqlite3.Connection:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sidework.errors import DatabaseError, DataRefused, SchemaError, Transient, Unavailable
+from sidework.errors import DatabaseError, DataRefused, SchemaError, Transient, Unavailable, UnusableConnection
 
 Fault = type[Exception]
 
@@ -11,6 +11,7 @@ _POSTGRES: dict[str, Fault] = {
     "40P01": Transient,  # deadlock_detected
     "55P03": Transient,  # lock_not_available
     "57014": Transient,  # query_canceled: a statement timeout of ours
+    "25P02": UnusableConnection,  # in_failed_sql_transaction
     "25P03": Unavailable,  # idle_in_transaction_session_timeout
     "25P04": Unavailable,  # transaction_timeout
     "25006": Unavailable,  # read_only_sql_transaction: a standby
@@ -67,6 +68,8 @@ _SQLITE: dict[int, Fault] = {
     19: DataRefused,  # CONSTRAINT
 }
 
+_SQLITE_SCHEMA = ("no such table", "no such column", "has no column named")
+
 SCHEMA_HINT = "run `sidework migrate` (or app.migrate()) with a role that may create tables"
 
 
@@ -86,13 +89,25 @@ def name_mysql(error: Exception, number: int | None, *, is_lost: bool) -> Except
 
 def name_sqlite(error: Exception, code: int | None) -> Exception:
     """Ours for an SQLite error; extended codes count by their low byte."""
-    if code is not None and code & 0xFF == 1 and "no such" in str(error):
+    if code is not None and code & 0xFF == 1 and any(sign in str(error) for sign in _SQLITE_SCHEMA):
         return _named(SchemaError, error)
     return _named(_SQLITE.get((code or 0) & 0xFF, DatabaseError), error)
+
+
+def name_dbapi(database: str, error: Exception, *, is_lost: bool) -> Exception:
+    """Ours for the error of whichever driver is beneath SQLAlchemy or Django."""
+    if database == "postgresql":
+        return name_postgres(error, getattr(error, "sqlstate", None) or getattr(error, "pgcode", None), is_lost=is_lost)
+    if database == "mysql":
+        number = error.args[0] if error.args else None
+        return name_mysql(error, number if isinstance(number, int) else None, is_lost=is_lost)
+    return name_sqlite(error, getattr(error, "sqlite_errorcode", None))
 
 
 def _named(fault: Fault, error: Exception) -> Exception:
     text = " ".join(str(error).split()) or type(error).__name__
     if fault is SchemaError:
         return SchemaError(f"the Sidework tables are missing or of another version ({text}); {SCHEMA_HINT}")
+    if fault is UnusableConnection:
+        return UnusableConnection(f"nothing was enqueued ({text}); roll back, or roll back to a savepoint, first")
     return fault(f"{type(error).__name__}: {text}")

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from sidework.core.job import FINISHED, JobRow, JobState, NewJob
 from sidework.core.lifecycle import Settlement
-from sidework.core.ops import Op, Statement
+from sidework.core.ops import Op, Statement, Value
 from sidework.core.store import (
     BeatReply,
     Change,
@@ -130,11 +130,12 @@ class PostgresStore:
         return [JobCount(as_text(queue), JobState(as_text(state)), int(count)) for queue, state, count in rows]
 
     def cancel_jobs(self, where: JobFilter, now: int | None = None) -> Op[list[JobRow]]:
-        return (yield from self._change_found(where, {JobState.WAITING: "cancel_waiting", JobState.RUNNING: "cancel_running"}, now))
+        # What starts or stops meanwhile has left its first state: it is met in the other one.
+        names = ("cancel_waiting", "cancel_running", "cancel_waiting")
+        return (yield from self._change_found(where, names, now))
 
     def retry_jobs(self, where: JobFilter, now: int | None = None) -> Op[list[JobRow]]:
-        finished = dict.fromkeys(FINISHED, "retry_finished")
-        return (yield from self._change_found(where, {**finished, JobState.WAITING: "retry_waiting"}, now))
+        return (yield from self._change_found(where, ("retry_finished", "retry_waiting"), now))
 
     def delete_jobs(self, where: JobFilter) -> Op[list[JobRow]]:
         states = dict.fromkeys((*FINISHED, JobState.WAITING), "delete_jobs")
@@ -181,7 +182,12 @@ class PostgresStore:
         renewed = yield Statement(self._sql("extend_lease"), lease)
         if not renewed:
             queues = None if worker.queues is None else as_json(worker.queues)
-            facts = {"host": worker.host, "pid": worker.pid, "queues": queues, "concurrency": worker.concurrency}
+            facts: dict[str, Value] = {
+                "host": worker.host,
+                "pid": worker.pid,
+                "queues": queues,
+                "concurrency": worker.concurrency,
+            }
             yield Statement(self._sql("register_worker"), {**lease, **facts})
             return BeatReply(was_lost=not first)
         rows = yield Statement(self._sql("cancel_requests"), {"id": worker.id})
@@ -251,6 +257,9 @@ class PostgresStore:
 
     def _insert_chunk(self, chunk: list[NewJob], now: int | None) -> Op[list[JobRow]]:
         kept = yield from self._kept_jobs([job for job in chunk if job.given])
+        for job in chunk:
+            if job.id in kept:
+                check_same_job(job, kept[job.id])  # before anything of the chunk is stored
         new = [job for job in chunk if job.id not in kept]
         stored: dict[UUID, tuple[int, int]] = {}
         if new:
@@ -258,9 +267,7 @@ class PostgresStore:
             params = {"jobs": job_documents(new), "now": now}
             rows = yield Statement(self._sql("insert_jobs"), params, alone=is_alone)
             stored = {UUID(as_text(id)): (run_at, enqueued_at) for id, run_at, enqueued_at in rows}
-        return [
-            check_same_job(job, kept[job.id]) if job.id in kept else inserted_row(job, *stored[job.id]) for job in chunk
-        ]
+        return [kept[job.id] if job.id in kept else inserted_row(job, *stored[job.id]) for job in chunk]
 
     def _kept_jobs(self, given: list[NewJob]) -> Op[dict[UUID, JobRow]]:
         if not given:
@@ -273,12 +280,11 @@ class PostgresStore:
         rows = yield from self.find_jobs(JobFilter(ids=taken, limit=None))
         return {row.id: row for row in rows}
 
-    def _change_found(self, where: JobFilter, statements: Mapping[JobState, str], now: int | None) -> Op[list[JobRow]]:
+    def _change_found(self, where: JobFilter, names: Sequence[str], now: int | None) -> Op[list[JobRow]]:
         found = yield from self.find_jobs(where)
         changed: set[UUID] = set()
-        for name in sorted(set(statements.values())):
-            ids = [row.id for row in found if statements.get(row.state) == name]
-            for batch in batches(ids):
+        for name in names:
+            for batch in batches([row.id for row in found if row.id not in changed]):
                 params = {"ids": as_json([str(id) for id in batch]), "now": now}
                 changed |= read_ids((yield Statement(self._sql(name), params)))
         if not changed:

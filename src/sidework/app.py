@@ -32,7 +32,19 @@ from sidework.managers.schema import Schema
 from sidework.managers.tasks import Tasks
 from sidework.managers.workers import Workers
 from sidework.sending import Outbox
-from sidework.task import Declared, P, R, SendOptions, Task, TaskDecorator, TaskSet, Using, check_using, decorate, main_module
+from sidework.task import (
+    Declared,
+    P,
+    R,
+    SendOptions,
+    Task,
+    TaskDecorator,
+    TaskSet,
+    Using,
+    check_using,
+    decorate,
+    main_module,
+)
 from sidework.worker.once import Ack, Once
 from sidework.worker.setup import Hooks, Lifespan, Middleware, Setup
 from sidework.worker.wakes import Wakes
@@ -61,7 +73,7 @@ class App:
     7
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the public contract; every one of them has a default
         self,
         url: str | None = None,
         *,
@@ -286,7 +298,7 @@ class App:
 
 def caller_module() -> str | None:
     """The module in which an App is made, by the name under which another process imports it."""
-    module = sys._getframe(2).f_globals.get("__name__")
+    module = sys._getframe(2).f_globals.get("__name__")  # noqa: SLF001 - as collections.namedtuple does
     return main_module() if module == "__main__" else module
 
 

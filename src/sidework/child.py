@@ -61,7 +61,7 @@ class Child:
         """Enter the lifespan and run what is asked for."""
         threading.Thread(target=self._listen, daemon=True).start()
         manager = entered(self._setup.hooks.lifespan)
-        self._kit.state = self._runner.run(manager.__aenter__())  # type: ignore[arg-type]
+        self._kit.state = self._runner.run(manager.__aenter__())
         while True:
             self._say({"ended": write_answer(self._run(read_row(self._rows.get())))})
 

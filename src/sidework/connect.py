@@ -112,14 +112,14 @@ class Database:
 
 def open_backend(url: str, schema: str) -> Backend:
     """The backend of a URL; ConfigurationError for an unknown scheme, MissingDriver where a library is not installed."""
-    scheme = url.partition("://")[0].partition("+")[0].lower() if isinstance(url, str) and "://" in url else ""
-    opener = _OPENERS.get(scheme)
+    text = str(url)
+    opener = _OPENERS.get(text.partition("://")[0].partition("+")[0].lower()) if "://" in text else None
     if opener is None:
-        shown = hide_password(url) if isinstance(url, str) else url
         raise ConfigurationError(
-            f"expected a database URL such as postgresql://host/db, mysql://host/db or sqlite:///jobs.db, got {shown!r}"
+            "expected a database URL such as postgresql://host/db, mysql://host/db or sqlite:///jobs.db,"
+            f" got {hide_password(text)!r}"
         )
-    return opener(url, schema)
+    return opener(text, schema)
 
 
 def hide_password(url: str) -> str:

@@ -1,28 +1,28 @@
 """The exceptions of Sidework.
 
-    SideworkError
-    ├── ConfigurationError        an option, URL or name cannot be used            (also ValueError)
-    │   └── MissingDriver         the client library of a URL is not installed
-    ├── InvalidPayload            arguments or a result cannot be stored           (also ValueError)
-    ├── UnknownTask               no task of that name is registered               (also LookupError)
-    ├── JobNotFound               no job with that id is kept                      (also LookupError)
-    ├── IdConflict                an id given again for another task or arguments
-    ├── SchemaError               the tables are missing, older or newer
-    ├── UnusableConnection        the caller's handle is closed, aborted or in the wrong thread
-    ├── DatabaseError             the database refused or failed
-    │   ├── Transient             deadlock, lock or serialization conflict: trying again can work
-    │   ├── Unavailable           the server cannot be reached, or refuses for now
-    │   ├── OutcomeUnknown        the connection broke during COMMIT
-    │   └── DataRefused           the database cannot store a value that was let through
-    ├── JobTimeout                an attempt ran longer than its task allows       (also TimeoutError)
-    ├── JobInterrupted            raised in a handler's thread that should stop (cancelled, or the worker stops)
-    ├── HandlerFailed             what a handler raised in a process of its own
-    ├── WorkerLost                the worker that ran the attempt died or was lost
-    ├── TransactionBroken         a handler rolled back or broke its transaction
-    ├── TransactionCommitted      a handler committed its transaction itself
-    ├── LeaseLost                 the attempt was taken away before it could settle
-    └── HandlerSignal             raised by a handler to end its attempt another way
-        ├── Snooze  RetryJob  Reject  CancelJob
+SideworkError
+├── ConfigurationError        an option, URL or name cannot be used            (also ValueError)
+│   └── MissingDriver         the client library of a URL is not installed
+├── InvalidPayload            arguments or a result cannot be stored           (also ValueError)
+├── UnknownTask               no task of that name is registered               (also LookupError)
+├── JobNotFound               no job with that id is kept                      (also LookupError)
+├── IdConflict                an id given again for another task or arguments
+├── SchemaError               the tables are missing, older or newer
+├── UnusableConnection        the caller's handle is closed, aborted or in the wrong thread
+├── DatabaseError             the database refused or failed
+│   ├── Transient             deadlock, lock or serialization conflict: trying again can work
+│   ├── Unavailable           the server cannot be reached, or refuses for now
+│   ├── OutcomeUnknown        the connection broke during COMMIT
+│   └── DataRefused           the database cannot store a value that was let through
+├── JobTimeout                an attempt ran longer than its task allows       (also TimeoutError)
+├── JobInterrupted            raised in a handler's thread that should stop (cancelled, or the worker stops)
+├── HandlerFailed             what a handler raised in a process of its own
+├── WorkerLost                the worker that ran the attempt died or was lost
+├── TransactionBroken         a handler rolled back or broke its transaction
+├── TransactionCommitted      a handler committed its transaction itself
+├── LeaseLost                 the attempt was taken away before it could settle
+└── HandlerSignal             raised by a handler to end its attempt another way
+├── Snooze  RetryJob  Reject  CancelJob
 """
 
 from __future__ import annotations
@@ -176,7 +176,7 @@ def delay_seconds(delay: Seconds) -> float:
     """
     if isinstance(delay, timedelta):
         seconds = delay.total_seconds()
-    elif isinstance(delay, (int, float)) and not isinstance(delay, bool):
+    elif type(delay) in (int, float):
         seconds = float(delay)
     else:
         raise TypeError(f"expected a duration as seconds or timedelta, got {delay!r}")

@@ -21,6 +21,7 @@ class IdMaker:
         self._last = 0
 
     def __call__(self) -> UUID:
+        """The next id."""
         now = time.time_ns()
         # 12 bits count 1/4096 of a millisecond; a clock that stands still or steps back is pushed on by one.
         ticks = (now // 1_000_000 << 12) | (now % 1_000_000) * 4096 // 1_000_000

@@ -9,10 +9,10 @@ from sidework.connect import Database
 from sidework.core.codec import Codec, encode_call
 from sidework.core.job import Job, JobRow, NewJob
 from sidework.core.ops import Op
+from sidework.core.options import check_task_name
 from sidework.core.reading import read_new_job
 from sidework.core.registry import Registry, TaskSpec
 from sidework.core.retry import max_attempts_of
-from sidework.core.options import check_task_name
 from sidework.errors import OutcomeUnknown
 from sidework.events import Events, JobEnqueued
 from sidework.ids import IdMaker
@@ -136,8 +136,6 @@ class _Batch:
         yield from tuple(self.taken)
         for job in self._rest:
             if not isinstance(job, NewJob):
-                raise TypeError(
-                    f"enqueue_many takes what task.job(...) returns; element {len(self.taken)} is {job!r}"
-                )
+                raise TypeError(f"enqueue_many takes what task.job(...) returns; element {len(self.taken)} is {job!r}")
             self.taken.append(job)
             yield job

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Concatenate, Generic, ParamSpec, Protocol, TypeVar, TypedDict, Unpack, overload
+from typing import Any, Concatenate, Generic, ParamSpec, Protocol, TypedDict, TypeVar, Unpack, overload
 from uuid import UUID
 
 from sidework.core.context import Context
@@ -30,11 +30,19 @@ R = TypeVar("R")
 class Sender(Protocol):
     """What a task needs of its App."""
 
-    def new_job(self, spec: TaskSpec, options: SendOptions, args: tuple[Any, ...], kwargs: dict[str, Any]) -> NewJob: ...
+    def new_job(
+        self, spec: TaskSpec, options: SendOptions, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> NewJob:
+        """A job of the task, its arguments bound and encoded."""
+        ...
 
-    def send(self, job: NewJob, connection: object) -> Job: ...
+    def send(self, job: NewJob, connection: object) -> Job:
+        """Store it: in the caller's transaction where a connection is given."""
+        ...
 
-    async def asend(self, job: NewJob, connection: object) -> Job: ...
+    async def asend(self, job: NewJob, connection: object) -> Job:
+        """The same from a coroutine."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +80,9 @@ def check_using(base: SendOptions, given: Using) -> SendOptions:
             changes[name] = _CHECKS[name](value)
     options = replace(base, **changes)
     if options.run_at is not None and options.delay is not None:
-        raise ConfigurationError(f"give run_at or delay, not both: got run_at={options.run_at} and delay={options.delay:g}")
+        raise ConfigurationError(
+            f"give run_at or delay, not both: got run_at={options.run_at} and delay={options.delay:g}"
+        )
     return options
 
 
@@ -222,7 +232,9 @@ class TaskDecorator(Protocol):
     @overload
     def __call__(self, function: Callable[P, R], /) -> Task[P, P, R]: ...
 
-    def __call__(self, function: Callable[..., Any], /) -> Task[..., ..., Any]: ...
+    def __call__(self, function: Callable[..., Any], /) -> Task[..., ..., Any]:
+        """The task of the function."""
+        ...
 
 
 def make_task(function: Callable[Q, R], options: TaskOptions) -> Task[Any, Q, R]:
@@ -290,7 +302,9 @@ class TaskSet:
         self._tasks.append(task)
 
 
-def decorate(add: Callable[[Task[..., ..., Any]], None], function: Callable[..., Any] | None, options: TaskOptions) -> Any:
+def decorate(
+    add: Callable[[Task[..., ..., Any]], None], function: Callable[..., Any] | None, options: TaskOptions
+) -> Any:
     """`@task` and `@task(...)` alike: the task, or a decorator that makes it; `add` is told of it."""
 
     def declare_function(declared: Callable[..., Any], /) -> Task[..., ..., Any]:

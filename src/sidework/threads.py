@@ -1,5 +1,6 @@
 """Threads that are kept for the next call. Unlike the standard pool's they are daemons and still work while the interpreter
-exits, so that a background worker can give its jobs back then."""
+exits, so that a background worker can give its jobs back then.
+"""
 
 from __future__ import annotations
 
@@ -55,7 +56,7 @@ class Lanes:
             try:
                 value: Any = function(*args, **kwargs)
                 setter: Callable[[Any], None] = future.set_result
-            except BaseException as error:  # noqa: BLE001 - raised again by whoever awaits
+            except BaseException as error:
                 value, setter = error, future.set_exception
             self.give(lane)
             if not loop.is_closed():

@@ -13,9 +13,13 @@ from sidework.errors import ConfigurationError, SideworkError
 class Cancelled(Protocol):
     """An event that is set when the handler should stop; a thread polls it, or waits on it."""
 
-    def is_set(self) -> bool: ...
+    def is_set(self) -> bool:
+        """Should the handler stop?"""
+        ...
 
-    def wait(self, timeout: float | None = None) -> bool: ...
+    def wait(self, timeout: float | None = None) -> bool:
+        """The same, after waiting up to `timeout` seconds for it."""
+        ...
 
 
 class Context:
@@ -48,7 +52,7 @@ class Context:
 
     def progress(self, fraction: float, message: str | None = None) -> None:
         """Report how far the attempt is: a fraction from 0 to 1, and a message; shown as `job.progress`, written now and then."""
-        if not isinstance(fraction, (int, float)) or not 0 <= fraction <= 1:
+        if type(fraction) not in (int, float) or not 0 <= fraction <= 1:
             raise ConfigurationError(f"expected progress to be a fraction from 0 to 1, got {fraction!r}")
         self._report(float(fraction), message)
 

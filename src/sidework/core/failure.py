@@ -27,7 +27,7 @@ def message_of(exception: BaseException) -> str:
     """`str(exception)`, whatever its `__str__` does."""
     try:
         return clean(str(exception), MAX_MESSAGE)
-    except BaseException as error:  # noqa: BLE001 - a hostile __str__ must not stop the record
+    except BaseException as error:
         return f"[str() of this exception raised {type(error).__name__}]"
 
 
@@ -36,7 +36,7 @@ def traceback_of(exception: BaseException) -> str:
     try:
         lines = traceback.TracebackException.from_exception(exception, limit=-40, compact=True).format(chain=True)
         text = "".join(lines)
-    except BaseException as error:  # noqa: BLE001 - the same
+    except BaseException as error:
         return f"[formatting the traceback raised {type(error).__name__}]"
     return clean(text, MAX_TRACEBACK, keep_end=True)
 

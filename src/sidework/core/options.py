@@ -13,6 +13,7 @@ from sidework.errors import ConfigurationError, Seconds, delay_seconds
 QUEUE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]{0,99}")
 SCHEMA_NAME = re.compile(r"[a-z_][a-z0-9_]{0,39}")
 PRIORITIES = range(-(2**31), 2**31)
+MAX_TASK_NAME, MAX_TAG, MAX_TAGS = 200, 100, 20
 
 
 def check_queue(name: object) -> str:
@@ -30,7 +31,7 @@ def check_queue(name: object) -> str:
 
 def check_task_name(name: object) -> str:
     """A task's name: 1 to 200 printable characters without spaces."""
-    if not isinstance(name, str) or not 1 <= len(name) <= 200 or not name.isprintable() or " " in name:
+    if not isinstance(name, str) or not 1 <= len(name) <= MAX_TASK_NAME or not name.isprintable() or " " in name:
         raise ConfigurationError(f"expected a task name of 1 to 200 printable characters without spaces, got {name!r}")
     return name
 
@@ -69,10 +70,10 @@ def check_tags(tags: object) -> tuple[str, ...]:
         raise TypeError(f"expected tags to be a list of texts, got {tags!r}")
     listed = tuple(tags)
     for tag in listed:
-        if not isinstance(tag, str) or not 1 <= len(tag) <= 100 or not tag.isprintable():
+        if not isinstance(tag, str) or not 1 <= len(tag) <= MAX_TAG or not tag.isprintable():
             raise ConfigurationError(f"expected a tag of 1 to 100 printable characters, got {tag!r}")
-    if len(listed) > 20:
-        raise ConfigurationError(f"expected at most 20 tags, got {len(listed)}")
+    if len(listed) > MAX_TAGS:
+        raise ConfigurationError(f"expected at most {MAX_TAGS} tags, got {len(listed)}")
     return listed
 
 

@@ -15,6 +15,7 @@ from sidework.core.options import check_count, check_duration, check_priority, c
 from sidework.core.retry import Retry, RetryPolicy
 from sidework.errors import ConfigurationError, Seconds, UnknownTask
 
+DEFAULT_RETRY = Retry()
 ExecutorName = Literal["async", "thread", "process"]
 OnFailure = Callable[[Job, BaseException], Any]
 
@@ -26,7 +27,7 @@ class TaskOptions:
     name: str | None = None
     queue: str = "default"
     priority: int = 0
-    retry: RetryPolicy = Retry()
+    retry: RetryPolicy = DEFAULT_RETRY
     max_crashes: int = DEFAULT_MAX_CRASHES
     timeout: Seconds | None = None
     delivery: str = Delivery.AT_LEAST_ONCE
@@ -158,7 +159,7 @@ def _is_context(parameter: inspect.Parameter, hints: Mapping[str, object]) -> bo
 
 
 def _call_hints(parameters: list[inspect.Parameter], hints: Mapping[str, object]) -> dict[str, object]:
-    prefixes = {inspect.Parameter.VAR_POSITIONAL: "*", inspect.Parameter.VAR_KEYWORD: "**"}
+    prefixes: dict[Any, str] = {inspect.Parameter.VAR_POSITIONAL: "*", inspect.Parameter.VAR_KEYWORD: "**"}
     named = {prefixes.get(each.kind, "") + each.name: hints[each.name] for each in parameters if each.name in hints}
     return {**named, **({"return": hints["return"]} if "return" in hints else {})}
 

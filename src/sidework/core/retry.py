@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
 
 from sidework.core.job import Job
 from sidework.errors import MAX_DELAY, ConfigurationError, Seconds, delay_seconds
@@ -69,17 +73,19 @@ class Retry:
         """Seconds to wait after the `failures`-th failed attempt, or None to give up; `chance` in [0, 1) is the dice."""
         if failures >= self.max_attempts:
             return None
-        if exception is not None and not (isinstance(exception, self.on) and not isinstance(exception, self.give_up_on)):
+        if exception is not None and not (
+            isinstance(exception, self.on) and not isinstance(exception, self.give_up_on)
+        ):
             return None
         if self.delays:
             return self.delays[min(failures, len(self.delays)) - 1]
-        exponent = min(failures - 1, 60)
-        return min(self.cap, self.base * 2**exponent) * (1 + self.jitter * (2 * chance - 1))
+        doubled: float = self.base * 2 ** min(failures - 1, 60)
+        return min(self.cap, doubled) * (1 + self.jitter * (2 * chance - 1))
 
     def _set(
         self, max_attempts: int, delays: Sequence[Seconds], on: ExceptionTypes, give_up_on: ExceptionTypes
     ) -> None:
-        if not isinstance(max_attempts, int) or isinstance(max_attempts, bool) or not 1 <= max_attempts <= MAX_ATTEMPTS:
+        if type(max_attempts) is not int or not 1 <= max_attempts <= MAX_ATTEMPTS:
             raise ConfigurationError(f"expected max_attempts to be 1 to {MAX_ATTEMPTS}, got {max_attempts!r}")
         object.__setattr__(self, "max_attempts", max_attempts)
         object.__setattr__(self, "delays", tuple(delay_seconds(delay) for delay in delays))
@@ -120,15 +126,15 @@ def next_delay(policy: RetryPolicy, job: Job, exception: BaseException, chance: 
 
 def clamp_delay(delay: Seconds) -> float:
     """A handler's or policy's delay as seconds: negative becomes 0, more than a century becomes a century."""
-    seconds = delay.total_seconds() if hasattr(delay, "total_seconds") else float(delay)
-    if seconds != seconds:  # NaN has no nearest bound
+    seconds = delay.total_seconds() if isinstance(delay, timedelta) else float(delay)
+    if math.isnan(seconds):  # NaN has no nearest bound
         raise ConfigurationError(f"a retry policy answered {delay!r}; return seconds, a timedelta or None")
     return min(max(seconds, 0.0), MAX_DELAY)
 
 
 def _exception_types(name: str, types: ExceptionTypes) -> tuple[type[BaseException], ...]:
-    listed = types if isinstance(types, tuple) else (types,)
+    listed: tuple[Any, ...] = types if isinstance(types, tuple) else (types,)
     for entry in listed:
-        if not (isinstance(entry, type) and issubclass(entry, BaseException)):
+        if not (inspect.isclass(entry) and issubclass(entry, BaseException)):
             raise TypeError(f"expected {name} to be exception types, got {entry!r}")
     return listed

@@ -121,9 +121,7 @@ def drive(op: Op[T], execute: Callable[[Statement], Rows], first: Statement | No
         op.close()
 
 
-async def adrive(
-    op: Op[T], execute: Callable[[Statement], Awaitable[Rows]], first: Statement | None = None
-) -> T:
+async def adrive(op: Op[T], execute: Callable[[Statement], Awaitable[Rows]], first: Statement | None = None) -> T:
     """The same on an async connection."""
     try:
         statement = first or next(op)

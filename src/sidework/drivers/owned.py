@@ -254,7 +254,7 @@ def is_worth_another(fault: Exception, tries: int) -> bool:
 
 def pause_after(tries: int) -> float:
     """Seconds before the next try: doubling from 10 ms, up to 1 s, half of it by chance so that rivals part."""
-    return min(1.0, 0.01 * 2**tries) * (0.5 + random.random() / 2)  # noqa: S311 - jitter, not a secret
+    return min(1.0, 0.01 * 2.0**tries) * (0.5 + random.random() / 2)
 
 
 def discard(handle: Handle) -> None:

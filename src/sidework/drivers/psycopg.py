@@ -5,7 +5,7 @@ from __future__ import annotations
 import select
 from collections.abc import AsyncIterator
 from contextlib import suppress
-from typing import Any, LiteralString, cast
+from typing import Any
 
 import psycopg
 from psycopg.conninfo import make_conninfo
@@ -42,7 +42,7 @@ class PsycopgHandle:
     def execute(self, statement: Statement) -> Rows:
         rendered = render_pyformat(statement.sql)
         with psycopg.Cursor(self.raw, row_factory=tuple_row) as cursor:
-            cursor.execute(cast("LiteralString", rendered.sql), statement.params)
+            cursor.execute(rendered.sql, statement.params)
             return cursor.fetchall() if cursor.description else []
 
     def check(self) -> None:
@@ -71,7 +71,7 @@ class PsycopgHandle:
     def is_closed(self) -> bool:
         return _is_closed(self.raw)
 
-    def on_commit(self, callback: object) -> bool:  # noqa: ARG002 - psycopg has no hook
+    def on_commit(self, callback: object) -> bool:
         return False
 
     def set_autocommit(self, value: bool) -> None:
@@ -90,7 +90,7 @@ class AsyncPsycopgHandle:
     async def execute(self, statement: Statement) -> Rows:
         rendered = render_pyformat(statement.sql)
         async with psycopg.AsyncCursor(self.raw, row_factory=tuple_row) as cursor:
-            await cursor.execute(cast("LiteralString", rendered.sql), statement.params)
+            await cursor.execute(rendered.sql, statement.params)
             return await cursor.fetchall() if cursor.description else []
 
     def check(self) -> None:
@@ -118,7 +118,7 @@ class AsyncPsycopgHandle:
     def is_closed(self) -> bool:
         return _is_closed(self.raw)
 
-    def on_commit(self, callback: object) -> bool:  # noqa: ARG002 - psycopg has no hook
+    def on_commit(self, callback: object) -> bool:
         return False
 
     async def set_autocommit(self, value: bool) -> None:
@@ -152,7 +152,7 @@ async def listen(url: str, channel: str) -> AsyncIterator[None]:
     """Yield once when LISTEN is in force, and then at every notification on the channel; raises when the session ends."""
     handle = await aconnect_psycopg(url)
     try:
-        await handle.raw.execute(cast("LiteralString", f'listen "{channel}"'))
+        await handle.raw.execute(f'listen "{channel}"')
         yield
         async for _ in handle.raw.notifies():
             yield
@@ -164,7 +164,9 @@ async def listen(url: str, channel: str) -> AsyncIterator[None]:
 def check_committed(tag: str | None) -> None:
     """Raise unless the server's answer to COMMIT was COMMIT."""
     if tag != "COMMIT":
-        raise DatabaseError(f"COMMIT was answered with {tag}: a statement had failed, so nothing of the transaction is stored")
+        raise DatabaseError(
+            f"COMMIT was answered with {tag}: a statement had failed, so nothing of the transaction is stored"
+        )
 
 
 def _conninfo(url: str) -> str:

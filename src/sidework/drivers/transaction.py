@@ -80,8 +80,8 @@ class AsyncPoolSource:
         self._gate = gate
 
     async def open(self) -> AsyncHandle:
-        while self._gate is not None and not self._gate.acquire(blocking=False):
-            await asyncio.sleep(_GATE_PAUSE)  # a thread may hold it, and waiting in another could not be cancelled
+        while self._gate is not None and not self._gate.acquire(blocking=False):  # noqa: ASYNC110 - a thread may hold it
+            await asyncio.sleep(_GATE_PAUSE)  # waiting in a thread of its own could not be cancelled
         try:
             handle = await self._owned.take()
             await handle.set_autocommit(False)
@@ -135,7 +135,7 @@ class AsyncFactorySource:
     async def open(self) -> AsyncHandle:
         return arecognize(self._factory(), self._database)
 
-    async def close(self, handle: Any, *, is_clean: bool) -> None:  # noqa: ARG002 - a session is closed either way
+    async def close(self, handle: Any, *, is_clean: bool) -> None:
         await handle.close()
 
 

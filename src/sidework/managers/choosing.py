@@ -30,13 +30,11 @@ def by_id(id: Id | Job) -> JobFilter:
     return JobFilter(ids=(one_id(id),), limit=1)
 
 
-def choose(
-    ids: Ids | None, filters: Filters, *, limit: int | None = None, after: Id | Job | None = None
-) -> JobFilter:
+def choose(ids: Ids | None, filters: Filters, *, limit: int | None = None, after: Id | Job | None = None) -> JobFilter:
     """The filter that ids and filters come to; unknown ones are refused with TypeError."""
     known: Mapping[str, Any] = filters
     if unknown := set(known) - _NAMES:
-        raise TypeError(f"there is no filter {sorted(unknown)[0]!r}; there are ids, {', '.join(sorted(_NAMES))}")
+        raise TypeError(f"there is no filter {min(unknown)!r}; there are ids, {', '.join(sorted(_NAMES))}")
     state, queue = known.get("state"), known.get("queue")
     return JobFilter(
         ids=None if ids is None else id_list(ids),
@@ -90,7 +88,9 @@ def finished_states(states: States | None) -> tuple[JobState, ...]:
     """The finished states meant; waiting and running ones are refused, because purging never touches them."""
     chosen = tuple(sorted(FINISHED)) if states is None else state_list(states)
     if unfinished := [state.value for state in chosen if state not in FINISHED]:
-        raise ConfigurationError(f"purge removes finished jobs only, got state={unfinished[0]!r}; see delete() and cancel()")
+        raise ConfigurationError(
+            f"purge removes finished jobs only, got state={unfinished[0]!r}; see delete() and cancel()"
+        )
     return chosen
 
 

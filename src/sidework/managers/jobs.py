@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
-from typing import Protocol, Unpack
+from typing import Protocol, Self, Unpack
 from uuid import UUID
 
 from sidework.core.job import FINISHED, Job, JobRow, JobState, to_micros
@@ -30,6 +30,7 @@ from sidework.managers.choosing import (
 
 PURGE_BATCH = 1000
 
+
 class JobCounts(int):
     """How many jobs match, and by queue and state: `counts["mail"]["waiting"]`.
 
@@ -40,7 +41,8 @@ class JobCounts(int):
 
     by_queue: dict[str, dict[JobState, int]]
 
-    def __new__(cls, rows: Sequence[JobCount] = ()) -> JobCounts:
+    def __new__(cls, rows: Sequence[JobCount] = ()) -> Self:
+        """Add up the rows of a count."""
         self = super().__new__(cls, sum(row.count for row in rows))
         self.by_queue = {}
         for row in rows:

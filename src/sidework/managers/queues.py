@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 from dataclasses import dataclass
 
 from sidework.core.job import JobState
@@ -27,12 +28,12 @@ class Queues:
         self._desk = desk
         self._store = desk.database.store
 
-    def list(self) -> list[Queue]:
+    def list(self) -> builtins.list[Queue]:
         """Every queue that has settings or unfinished jobs, by name."""
         rows = self._desk.database.run(self._store.list_queues)
         return [Queue(row.name, row.paused, row.waiting, row.running) for row in rows]
 
-    async def alist(self) -> list[Queue]:
+    async def alist(self) -> builtins.list[Queue]:
         """The same from a coroutine."""
         rows = await self._desk.database.arun(self._store.list_queues)
         return [Queue(row.name, row.paused, row.waiting, row.running) for row in rows]

@@ -13,32 +13,40 @@ class Schema:
         self._store = database.store
 
     def migrate(self) -> int:
+        """Bring the tables to this release's version."""
         version = self._database.backend.owned.run(self._store.migrate)
         self._database.forget_version()
         return version
 
     async def amigrate(self) -> int:
+        """The same from a coroutine."""
         version = await self._database.backend.aowned.run(self._store.migrate)
         self._database.forget_version()
         return version
 
     def rollback(self) -> None:
+        """Remove them."""
         self._database.backend.owned.run(self._store.rollback)
         self._database.forget_version()
 
     async def arollback(self) -> None:
+        """The same from a coroutine."""
         await self._database.backend.aowned.run(self._store.rollback)
         self._database.forget_version()
 
     def version(self) -> int:
+        """The version that is there."""
         return self._database.backend.owned.run(self._store.schema_version)
 
     async def aversion(self) -> int:
+        """The same from a coroutine."""
         return await self._database.backend.aowned.run(self._store.schema_version)
 
     def sql(self) -> str:
+        """What `migrate` runs on an empty database."""
         return "\n\n".join(f"{statement};" for migration in self._store.migrations for statement in migration.up) + "\n"
 
     def plan(self) -> list[str]:
+        """The migrations that `migrate` would run now."""
         version = self.version()
         return [f"{step.version:04} {step.name}" for step in self._store.migrations if step.version > version]

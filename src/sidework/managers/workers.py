@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -32,12 +33,12 @@ class Workers:
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
 
-    def list(self) -> list[WorkerInfo]:
+    def list(self) -> builtins.list[WorkerInfo]:
         """The registered workers, those that died a moment ago included, by id."""
         database = self._desk.database
         return [_info(row) for row in database.run(lambda: database.store.list_workers(database.now()))]
 
-    async def alist(self) -> list[WorkerInfo]:
+    async def alist(self) -> builtins.list[WorkerInfo]:
         """The same from a coroutine."""
         database = self._desk.database
         return [_info(row) for row in await database.arun(lambda: database.store.list_workers(database.now()))]

@@ -20,7 +20,9 @@ class Conditions:
     params: dict[str, Value]
 
 
-def compose(where: JobFilter, *, id_list: str, id_after: str, has_tag: str, text_list: Callable[[str], str]) -> Conditions:
+def compose(
+    where: JobFilter, *, id_list: str, id_after: str, has_tag: str, text_list: Callable[[str], str]
+) -> Conditions:
     """The conditions of a filter; the arguments are one database's texts for the parts that differ."""
     shared: list[str] = []
     params: dict[str, Value] = {}

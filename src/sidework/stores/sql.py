@@ -35,7 +35,7 @@ class SqlFiles:
 
     def _migration(self, folder: Traversable, name: str) -> Migration:
         up, down = (split_statements(self._read(folder / f"{name}.{way}.sql")) for way in ("up", "down"))
-        return Migration(version=int(name.split("_")[0]), name=name, up=up, down=down)
+        return Migration(version=int(name.split("_", maxsplit=1)[0]), name=name, up=up, down=down)
 
     def _read(self, path: Traversable) -> str:
         text = "\n".join(line for line in path.read_text("utf-8").splitlines() if not line.lstrip().startswith("--"))
@@ -46,9 +46,9 @@ _MACRO = re.compile(r"\{(\w+)\}")
 
 
 def split_statements(text: str) -> tuple[str, ...]:
-    """The statements of a migration file: each ends with a semicolon before a blank line.
+    r"""The statements of a migration file: each ends with a semicolon before a blank line.
 
-    >>> split_statements("create table a (x int);\\n\\ndrop table b;")
+    >>> split_statements("create table a (x int);\n\ndrop table b;")
     ('create table a (x int)', 'drop table b')
     """
     return tuple(part.strip().rstrip(";") for part in re.split(r";\s*\n\s*\n", text) if part.strip().rstrip(";"))

@@ -139,7 +139,9 @@ class Attempt:
 
     def adopt(self, verdict: Verdict, settlement: Settlement, exception: BaseException | None) -> Ended:
         """The end that another process came to."""
-        result = None if settlement.result is None else self._codec.decode(settlement.result, self.spec.hints.get("return"))
+        result = (
+            None if settlement.result is None else self._codec.decode(settlement.result, self.spec.hints.get("return"))
+        )
         return Ended(self._after(settlement, result), verdict, settlement, exception, self.seconds)
 
     @property
@@ -161,7 +163,7 @@ class Attempt:
         job = self.show()
         try:
             verdict = judge_failure(
-                job, exception, policy=self.spec.retry, delivery=self.spec.delivery, chance=random.random()  # noqa: S311
+                job, exception, policy=self.spec.retry, delivery=self.spec.delivery, chance=random.random()
             )
         except Exception as error:
             error.__context__ = exception

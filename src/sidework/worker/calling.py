@@ -21,11 +21,17 @@ class Kit(Protocol):
     middleware: Sequence[Middleware]
     state: Any
 
-    def transaction(self, attempt: Attempt) -> JobTransaction: ...
+    def transaction(self, attempt: Attempt) -> JobTransaction:
+        """The transaction of a plain handler, not yet open."""
+        ...
 
-    def atransaction(self, attempt: Attempt) -> AsyncJobTransaction: ...
+    def atransaction(self, attempt: Attempt) -> AsyncJobTransaction:
+        """The transaction of a coroutine handler, not yet open."""
+        ...
 
-    def now(self) -> int | None: ...
+    def now(self) -> int | None:
+        """The test clock's time, or None."""
+        ...
 
     def wait_for(self, awaitable: Awaitable[Any]) -> Any:
         """Wait for a coroutine from a plain handler's thread."""
@@ -48,7 +54,7 @@ def run_plain(attempt: Attempt, kit: Kit, before_end: Callable[[], None]) -> End
             return attempt.returned(settlement, value, is_written=False)
         transaction.commit(settlement, kit.now())
         return attempt.returned(settlement, value, is_written=True)
-    except BaseException as error:  # noqa: BLE001 - any exception fails the attempt and nothing else
+    except BaseException as error:
         if transaction is not None:
             transaction.abort()
         return attempt.fail(error)
@@ -72,7 +78,7 @@ async def run_coroutine(attempt: Attempt, kit: Kit) -> Ended:
             return attempt.returned(settlement, value, is_written=False)
         await transaction.commit(settlement, kit.now())
         return attempt.returned(settlement, value, is_written=True)
-    except BaseException as error:  # noqa: BLE001 - any exception fails the attempt and nothing else
+    except BaseException as error:
         attempt.on_interrupt(None)
         _note_cancellation(attempt, error)
         if transaction is not None:
@@ -92,7 +98,7 @@ def wrap_plain(
     _start(steps)
     try:
         result = wrap_plain(inner, context, call, wait_for)
-    except BaseException as error:  # noqa: BLE001 - the middleware decides
+    except BaseException as error:
         return _throw(steps, error)
     return _finish(steps, result)
 
@@ -109,7 +115,7 @@ async def wrap_coroutine(middleware: Sequence[Middleware], context: Context, cal
     _start(generator)
     try:
         result = await wrap_coroutine(inner, context, call)
-    except BaseException as error:  # noqa: BLE001 - the middleware decides
+    except BaseException as error:
         return _throw(generator, error)
     return _finish(generator, result)
 
@@ -144,7 +150,7 @@ async def _around_async(layer: AsyncGenerator[Any, Any], call: Callable[[], Awai
         raise _wrong_yields("none") from None
     try:
         result = await call()
-    except BaseException as error:  # noqa: BLE001 - the middleware decides
+    except BaseException as error:
         try:
             await layer.athrow(error)
         except StopAsyncIteration:

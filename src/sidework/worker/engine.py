@@ -154,7 +154,7 @@ class Engine:
                 if self._loop.time() - began > LONGEST_PAUSE:
                     pause = FIRST_PAUSE
                 self._setup.events.emit(LoopFailed(self._worker, name, error, pause))
-                await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 - jitter
+                await asyncio.sleep(pause * random.uniform(0.5, 1.0))
                 pause = min(pause * 2, LONGEST_PAUSE)
             else:
                 return
@@ -195,7 +195,9 @@ class Engine:
             async with asyncio.timeout(LAST_WRITES):
                 await self._settler.drained()
         except TimeoutError:
-            error = SideworkError(f"the last outcomes could not be written within {LAST_WRITES:g} s; their jobs run again")
+            error = SideworkError(
+                f"the last outcomes could not be written within {LAST_WRITES:g} s; their jobs run again"
+            )
             self._setup.events.emit(LoopFailed(self._worker, "settler", error, 0.0))
         for loop in loops:
             loop.cancel()

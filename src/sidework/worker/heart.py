@@ -14,7 +14,6 @@ from collections.abc import Callable
 from uuid import UUID
 
 from sidework.connect import Database
-from sidework.core.options import WorkerOptions
 from sidework.core.store import BeatReply, ProgressNote, WorkerRow
 from sidework.errors import SideworkError
 
@@ -30,7 +29,9 @@ def new_worker_id() -> str:
     return f"{socket.gethostname()[:80]}:{os.getpid()}:{secrets.token_hex(4)}"
 
 
-def worker_row(id: str, queues: tuple[str, ...] | None, tasks: tuple[str, ...], concurrency: int, lease: float) -> WorkerRow:
+def worker_row(
+    id: str, queues: tuple[str, ...] | None, tasks: tuple[str, ...], concurrency: int, lease: float
+) -> WorkerRow:
     """How a worker of this process presents itself."""
     return WorkerRow(id, socket.gethostname(), os.getpid(), queues, tasks, concurrency, lease)
 

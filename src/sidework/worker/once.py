@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import signal
 import threading
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import AsyncExitStack, ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 from sidework.core.job import Job, JobRow
-from sidework.core.ops import Op
+from sidework.core.ops import Op, T
 from sidework.core.store import BeatReply, Claim, Claimed
 from sidework.errors import SideworkError
 from sidework.events import JobStarted, LoopFailed
@@ -156,18 +156,20 @@ class _Loop:
         self._runner: asyncio.Runner | None = None
         self._is_interrupted = False
 
-    def __enter__(self) -> _Loop:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *error: object) -> None:
         if self._runner is not None:
             self._runner.close()
 
-    def run(self, coroutine: Any) -> Any:
+    def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """Wait for a coroutine."""
-        if asyncio._get_running_loop() is not None:  # noqa: SLF001 - documented, for exactly this question
+        if asyncio._get_running_loop() is not None:  # noqa: SLF001 - documented, and made for this question
             coroutine.close()
-            raise SideworkError("an event loop runs in this thread already: await app.awork_once() or app.adrain() instead")
+            raise SideworkError(
+                "an event loop runs in this thread already: await app.awork_once() or app.adrain() instead"
+            )
         if self._runner is None:
             self._runner = asyncio.Runner()
         return self._runner.run(coroutine)

@@ -29,7 +29,9 @@ from sidework.worker.setup import Hooks
 class Outcomes:
     """Announces how attempts ended, once that is certain."""
 
-    def __init__(self, events: Events, registry: Registry, hooks: Hooks, wait_for: Callable[[Awaitable[Any]], Any]) -> None:
+    def __init__(
+        self, events: Events, registry: Registry, hooks: Hooks, wait_for: Callable[[Awaitable[Any]], Any]
+    ) -> None:
         self._events = events
         self._registry = registry
         self._hooks = hooks

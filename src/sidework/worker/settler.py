@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from uuid import UUID
 
 from sidework.connect import Database
@@ -76,11 +77,11 @@ class Settler:
     async def _settle(self, batch: Sequence[Ended]) -> set[UUID]:
         """The ids that were refused; a fault of the database is waited out, because the outcome would be lost else."""
         settlements = [ended.settlement for ended in batch if ended.settlement is not None]
+        settle = partial(self._database.store.settle_jobs, settlements, self._database.now())
         tries, was_unknown = 0, False
         while settlements:
             try:
-                runner, store = self._database.backend.worker_runner, self._database.store
-                refused = await runner.run(lambda: store.settle_jobs(settlements, self._database.now()))
+                refused = await self._database.backend.worker_runner.run(settle)
             except DataRefused as error:
                 return await self._settle_apart(batch, error)
             except DatabaseError as error:

@@ -35,7 +35,7 @@ class Rescue:
     async def run(self) -> None:
         """Look every few seconds, never in step with other workers."""
         while True:
-            await asyncio.sleep(RESCUE_EVERY * random.uniform(0.5, 1.0))  # noqa: S311 - jitter
+            await asyncio.sleep(RESCUE_EVERY * random.uniform(0.5, 1.0))
             while await self.run_once() == BATCH:
                 pass
 
@@ -57,7 +57,7 @@ class Prune:
     async def run(self) -> None:
         """Look every minute."""
         while True:
-            await asyncio.sleep(PRUNE_EVERY * random.uniform(0.5, 1.0))  # noqa: S311 - jitter
+            await asyncio.sleep(PRUNE_EVERY * random.uniform(0.5, 1.0))
             while await self.run_once() >= BATCH:
                 pass
 

@@ -83,7 +83,9 @@ class Worker:
     async def _serve(self, *, handles_signals: bool) -> None:
         with self._lock:
             if self._state != "new":
-                raise SideworkError(f"this worker is {self._state}, and a worker runs once: make another with app.worker()")
+                raise SideworkError(
+                    f"this worker is {self._state}, and a worker runs once: make another with app.worker()"
+                )
             self._state = "running"
             engine = self._engine = Engine(self._setup, self.options, self.id)
         try:
@@ -102,7 +104,7 @@ class Worker:
         try:
             with asyncio.Runner() as runner:
                 runner.run(self._serve(handles_signals=False))
-        except BaseException as error:  # noqa: BLE001 - raised again by start(), or told as an event
+        except BaseException as error:
             if self._is_up.is_set():
                 self._setup.events.emit(LoopFailed(self.id, "worker", error, 0.0))
             self._error = error

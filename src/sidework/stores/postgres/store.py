@@ -70,7 +70,7 @@ class PostgresStore:
         if first is None:
             return []
         second = next(chunks, None)
-        if second is None and sum(job.given for job in first) < 2:
+        if second is None and sum(job.given for job in first) <= 1:
             return (yield from self._insert_chunk(first, now))
         yield Statement("savepoint sidework_jobs")
         rows: list[JobRow] = []

@@ -15,7 +15,9 @@ STOP_GRACE = 5.0
 class Executor(Protocol):
     """Runs attempts to their end; never raises."""
 
-    async def run(self, attempt: Attempt) -> Ended: ...
+    async def run(self, attempt: Attempt) -> Ended:
+        """The end of the attempt."""
+        ...
 
     async def close(self) -> None:
         """Release what it holds; attempts that go on are left behind."""

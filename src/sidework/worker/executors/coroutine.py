@@ -21,7 +21,9 @@ class CoroutineExecutor:
         """The end of the attempt; one that swallows its cancellation is left behind after a grace."""
         loop = asyncio.get_running_loop()
         answer = Answer(loop)
-        task = loop.create_task(run_coroutine(attempt, self._kit), name=f"sidework {attempt.spec.name} {attempt.row.id}")
+        task = loop.create_task(
+            run_coroutine(attempt, self._kit), name=f"sidework {attempt.spec.name} {attempt.row.id}"
+        )
         task.add_done_callback(lambda done: answer.give(done.result()))
 
         def interrupt(_: Stop) -> None:

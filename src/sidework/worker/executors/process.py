@@ -11,7 +11,7 @@ import json
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from sidework.core.job import JobState
@@ -20,6 +20,8 @@ from sidework.errors import ConfigurationError, HandlerFailed, JobInterrupted, J
 from sidework.worker.attempt import Attempt, Ended, Stop
 from sidework.worker.executors.base import STOP_GRACE
 from sidework.worker.setup import Setup
+
+T = TypeVar("T")
 
 MAX_LINE = 64 * 1024 * 1024
 
@@ -46,9 +48,13 @@ class ProcessExecutor:
             return _read_answer(attempt, answer)
         code = await child.kill()
         if attempt.stop is Stop.TIMEOUT:
-            return attempt.fail(JobTimeout(f"its process was killed after the {attempt.spec.timeout:g} s that it may run"))
+            return attempt.fail(
+                JobTimeout(f"its process was killed after the {attempt.spec.timeout:g} s that it may run")
+            )
         if attempt.stop is not None:
-            return attempt.fail(JobInterrupted("the handler's process did not answer when it was asked to stop: killed"))
+            return attempt.fail(
+                JobInterrupted("the handler's process did not answer when it was asked to stop: killed")
+            )
         return attempt.end(judge_loss(attempt.row), WorkerLost(f"the handler's process died (exit code {code})"))
 
     async def close(self) -> None:
@@ -107,13 +113,12 @@ class _Child:
         return child
 
     def send(self, message: Mapping[str, Any]) -> None:
-        assert self._process.stdin is not None  # noqa: S101 - a pipe, as asked for
-        self._process.stdin.write(json.dumps(message, default=str).encode() + b"\n")
+        """Write one message."""
+        self._pipe(self._process.stdin).write(json.dumps(message, default=str).encode() + b"\n")
 
     async def receive(self) -> dict[str, Any] | None:
         """The next message, None when the child is gone."""
-        assert self._process.stdout is not None  # noqa: S101 - a pipe, as asked for
-        line = await self._process.stdout.readline()
+        line = await self._pipe(self._process.stdout).readline()
         return json.loads(line) if line.endswith(b"\n") else None
 
     def stop(self, reason: Stop, grace: float) -> None:
@@ -131,6 +136,11 @@ class _Child:
         """End the process; its exit code."""
         self._kill()
         return await self._process.wait()
+
+    def _pipe(self, pipe: T | None) -> T:
+        if pipe is None:
+            raise OSError("the process was started without a pipe")
+        return pipe
 
     def _kill(self) -> None:
         if self._process.returncode is None:

@@ -14,6 +14,11 @@ from sidework.worker.attempt import Attempt, Ended, Stop
 from sidework.worker.calling import Kit, run_plain
 from sidework.worker.executors.base import STOP_GRACE, Answer
 
+POLL_GRACE = 1.0
+"""Seconds that a handler which polls `ctx.cancelled` has to return by itself before it is interrupted."""
+
+_PATIENT = frozenset({Stop.CANCEL, Stop.SHUTDOWN})
+
 
 class Interruption:
     """Raises an exception in the thread that made it, until it is disarmed."""
@@ -43,12 +48,17 @@ def run_here(attempt: Attempt, kit: Kit, notify: Callable[[], None] | None = Non
     def interrupt(reason: Stop) -> None:
         if notify is not None:
             notify()
-        interruption(reason)
+        if reason in _PATIENT:
+            timer = threading.Timer(POLL_GRACE, interruption, [reason])
+            timer.daemon = True
+            timer.start()
+        else:
+            interruption(reason)
 
     try:
         attempt.on_interrupt(interrupt)
         return run_plain(attempt, kit, interruption.disarm)
-    except BaseException as error:  # noqa: BLE001 - an interruption that came just before the handler, or after it
+    except BaseException as error:
         return attempt.fail(error)
     finally:
         interruption.disarm()
@@ -77,7 +87,9 @@ class ThreadExecutor:
             self._lanes.give(lane)
             return ended
         lane.leave()
-        return attempt.fail(JobInterrupted("the handler's thread did not answer when it was asked to stop; it goes on, fenced"))
+        return attempt.fail(
+            JobInterrupted("the handler's thread did not answer when it was asked to stop; it goes on, fenced")
+        )
 
     async def close(self) -> None:
         """Let the idle threads end."""

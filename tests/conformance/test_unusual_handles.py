@@ -13,6 +13,7 @@ from sqlalchemy import event, orm
 
 from sidework.connect import Backend, open_backend
 from sidework.core.job import NewJob
+from sidework.core.ops import Op, Statement
 from sidework.core.store import JobFilter
 from sidework.drivers.recognize import borrow
 from sidework.errors import UnusableConnection
@@ -73,6 +74,41 @@ def test_a_job_is_gone_when_the_flush_of_its_session_fails(backend: Backend, eng
         with pytest.raises(sqlalchemy.exc.IntegrityError):
             session.commit()
     assert count(backend) == 0
+
+
+@pytest.mark.parametrize(
+    "statement", ["savepoint s", "with n as (select 'one' as label) insert into orders select * from n"]
+)
+def test_a_statement_that_sqlite3_commits_at_once_is_rolled_back(
+    backend: Backend, engine: sqlalchemy.Engine, django: Any, statement: str
+) -> None:
+    django.set_autocommit(False)
+    with engine.connect() as connection, orm.Session(engine) as session:
+        for handle in (connection, session, django):
+            borrow(handle, "sqlite").run(lambda: send(statement, "insert into orders values ('two')"))
+            if statement.startswith("savepoint"):
+                borrow(handle, "sqlite").run(lambda: send("release s"))
+            handle.rollback()
+            with engine.connect() as other:
+                assert other.execute(sqlalchemy.select(Order.label)).all() == []
+
+
+def send(*statements: str) -> Op[None]:
+    for statement in statements:
+        yield Statement(statement)
+
+
+def test_a_session_tells_of_a_commit_when_the_outermost_transaction_ends(
+    backend: Backend, engine: sqlalchemy.Engine
+) -> None:
+    told: list[int] = []
+    with orm.Session(engine) as session:
+        with session.begin():
+            with session.begin_nested():
+                enqueue(backend, session)
+                assert borrow(session, "sqlite").on_commit(lambda: told.append(count(backend)))
+            assert told == []
+        assert told == [1]
 
 
 def test_a_session_that_must_roll_back_first_is_refused(backend: Backend, engine: sqlalchemy.Engine) -> None:

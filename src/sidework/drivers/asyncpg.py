@@ -64,7 +64,7 @@ class AsyncpgHandle:
         except asyncpg.InterfaceError:  # a proxy whose connection went back to the pool
             return True
 
-    def on_commit(self, callback: Callable[[], None]) -> bool:  # noqa: ARG002 - asyncpg has no hook
+    def on_commit(self, callback: Callable[[], None]) -> bool:
         return False
 
     def translate(self, error: Exception) -> Exception:

@@ -76,7 +76,7 @@ class Psycopg2Handle:
     def is_closed(self) -> bool:
         return bool(self.raw.closed)
 
-    def on_commit(self, callback: Callable[[], None]) -> bool:  # noqa: ARG002 - psycopg2 has no hook
+    def on_commit(self, callback: Callable[[], None]) -> bool:
         return False
 
     def translate(self, error: Exception) -> Exception:

@@ -1,0 +1,97 @@
+"""PyMySQL: the caller's connections, and our own sync ones on MySQL and MariaDB."""
+
+from __future__ import annotations
+
+import select
+import socket
+from collections.abc import Callable
+from typing import Any
+
+import pymysql
+from pymysql.constants import SERVER_STATUS
+from pymysql.cursors import Cursor
+
+from sidework.core.ops import Rows, Statement, render_pyformat
+from sidework.drivers.faults import name_mysql
+from sidework.drivers.mysql_url import SESSION, MySQLAddress, set_keepalive
+from sidework.errors import Unavailable, UnusableConnection
+
+
+class PyMySQLHandle:
+    """One `pymysql.Connection`."""
+
+    def __init__(self, connection: Any) -> None:
+        self.raw = connection
+
+    def execute(self, statement: Statement) -> Rows:
+        rendered = render_pyformat(statement.sql)
+        with self.raw.cursor(Cursor) as cursor:
+            cursor.execute(rendered.sql, dict(statement.params))
+            return cursor.fetchall() if cursor.description else []
+
+    def check(self) -> None:
+        if not self.raw.open:
+            raise UnusableConnection("the PyMySQL connection is closed; nothing was enqueued. Open a new one")
+
+    def in_transaction(self) -> bool:
+        return bool(self.raw.server_status & SERVER_STATUS.SERVER_STATUS_IN_TRANS)
+
+    def is_autocommit(self) -> bool:
+        return bool(self.raw.get_autocommit())
+
+    def begin(self) -> None:
+        self.execute(Statement("start transaction"))  # BEGIN opens a block in Oracle mode
+
+    def commit(self) -> None:
+        self.raw.commit()
+
+    def rollback(self) -> None:
+        self.raw.rollback()
+
+    def close(self) -> None:
+        self.raw.close()
+
+    def is_closed(self) -> bool:
+        return not self.raw.open or _has_said_something(self.raw._sock)  # noqa: SLF001 - the library has no fileno()
+
+    def on_commit(self, callback: Callable[[], None]) -> bool:
+        return False
+
+    def set_autocommit(self, value: bool) -> None:
+        self.raw.autocommit(value)
+
+    def translate(self, error: Exception) -> Exception:
+        return _translate(error, is_lost=not self.raw.open)
+
+
+def connect_pymysql(address: MySQLAddress) -> PyMySQLHandle:
+    """Open a connection of ours; raises Unavailable or DatabaseError in one sentence, within the connect timeout."""
+    try:
+        connection = pymysql.connect(**address.arguments(), write_timeout=address.write_timeout)
+        set_keepalive(connection._sock)  # type: ignore[attr-defined]  # noqa: SLF001
+        with connection.cursor(Cursor) as cursor:
+            for setting in SESSION:
+                cursor.execute(setting)
+    except pymysql.Error as error:
+        raise _translate(error, is_lost=False) from error
+    except OSError as error:  # files of the SSL options
+        raise Unavailable(f"{type(error).__name__}: {error}") from error
+    return PyMySQLHandle(connection)
+
+
+def _translate(error: Exception, *, is_lost: bool) -> Exception:
+    if not isinstance(error, pymysql.Error):
+        return error
+    number = error.args[0] if error.args and isinstance(error.args[0], int) else None
+    return name_mysql(error, number, is_lost=is_lost)
+
+
+def _has_said_something(sock: socket.socket | None) -> bool:
+    # An idle server says nothing, except goodbye.
+    if sock is None:
+        return True
+    if not hasattr(select, "poll"):
+        return bool(select.select([sock], [], [], 0)[0])
+    poll = select.poll()
+    poll.register(sock, select.POLLIN)
+    return bool(poll.poll(0))

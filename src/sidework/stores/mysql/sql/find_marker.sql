@@ -1,0 +1,4 @@
+select count(*)
+from {p}markers
+where id = :id
+  and token = :token

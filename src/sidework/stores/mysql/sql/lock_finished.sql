@@ -1,0 +1,4 @@
+select j.id
+from {ids} as s
+straight_join {p}history as j force index (primary) on j.id = s.id
+for update

@@ -1,0 +1,4 @@
+select j.id, j.stage
+from {ids} as s
+straight_join {p}jobs as j force index (jobs_id) on j.id = s.id
+for update

@@ -1,0 +1,2 @@
+insert into {p}tokens ()
+values ()

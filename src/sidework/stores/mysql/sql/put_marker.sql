@@ -1,0 +1,2 @@
+insert into {p}markers (id, token)
+values (:id, :token)

@@ -1,0 +1,2 @@
+insert into {p}migrations (version, name)
+values (:version, :name)

@@ -1,0 +1,3 @@
+delete j
+from {ids} as s
+straight_join {p}jobs as j force index (jobs_id) on j.id = s.id

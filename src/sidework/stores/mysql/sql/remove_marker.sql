@@ -1,0 +1,3 @@
+delete from {p}markers
+where id = :id
+  and token = :token

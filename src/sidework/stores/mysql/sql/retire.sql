@@ -1,0 +1,2 @@
+delete from {p}workers
+where id = unhex(:id)

@@ -1,0 +1,1 @@
+select release_lock(concat('sidework:', sha1(concat(database(), '.{p}'))))

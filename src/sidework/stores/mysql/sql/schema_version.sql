@@ -1,0 +1,2 @@
+select coalesce(max(version), 0)
+from {p}migrations

@@ -20,7 +20,8 @@ from sidework.core.ops import Op
 class Claim:
     """A request for due jobs: at most `limit`, only of `tasks` (name to crash budget), for a worker with a live lease.
 
-    `queues` is None for every queue (by priority, due time, order of enqueuing) or a strict order of names.
+    `queues` is None for every queue (by priority, due time, order of enqueuing) or a strict order of names. `look_first`
+    says that probably nothing is due, so that one look should come before anything that locks or begins.
     """
 
     worker: str
@@ -28,6 +29,7 @@ class Claim:
     limit: int
     queues: tuple[str, ...] | None = None
     now: int | None = None
+    look_first: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import random
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import suppress
 from typing import Protocol, cast
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, finalize
 
 from sidework.core.ops import Op, T
 from sidework.drivers.base import AsyncConnect, AsyncHandle, AsyncOwnHandle, Connect, Handle, OwnHandle, adrive, drive
@@ -37,13 +38,16 @@ class AsyncRunner(Protocol):
 
 
 class Owned:
-    """A pool of sync connections: grows as needed, keeps up to `keep` idle ones, runs each operation whole."""
+    """A pool of sync connections: grows as needed, keeps up to `keep` idle ones, runs each operation whole.
+
+    In a forked child the parent's connections are left alone: both would talk on them.
+    """
 
     def __init__(self, connect: Connect, *, keep: int = 8) -> None:
         self._connect = connect
         self._keep = keep
-        self._idle: deque[OwnHandle] = deque()
-        self._lock = threading.Lock()
+        self._parents: list[deque[OwnHandle]] = []
+        self._begin_pool()
 
     def run(self, make: Callable[[], Op[T]]) -> T:
         """The operation's result, committed.
@@ -63,6 +67,8 @@ class Owned:
 
     def take(self) -> OwnHandle:
         """A connection for exclusive use; hand it back with `give`, or close it."""
+        if os.getpid() != self._pid:
+            self._leave_parent()
         while True:
             with self._lock:
                 handle = self._idle.pop() if self._idle else None
@@ -82,10 +88,24 @@ class Owned:
 
     def close(self) -> None:
         """Close the idle connections."""
+        if os.getpid() != self._pid:
+            self._leave_parent()
         with self._lock:
-            idle, self._idle = self._idle, deque()
-        for handle in idle:
-            discard(handle)
+            idle = [self._idle.pop() for _ in range(len(self._idle))]
+        discard_all(idle)
+
+    def _begin_pool(self) -> None:
+        self._pid = os.getpid()
+        self._idle: deque[OwnHandle] = deque()
+        self._lock = threading.Lock()
+        # An App that is dropped without close() leaves no connection to its finalizer, which would warn.
+        self._finalizer = finalize(self, discard_all, self._idle)
+
+    def _leave_parent(self) -> None:
+        # Not closed, which would say goodbye in the parent's name; kept, so that no finalizer does it either.
+        self._finalizer.detach()
+        self._parents.append(self._idle)
+        self._begin_pool()
 
     def _run_once(self, make: Callable[[], Op[T]]) -> T:
         handle = self.take()
@@ -119,7 +139,9 @@ class AsyncOwned:
     def __init__(self, connect: AsyncConnect, *, keep: int = 8) -> None:
         self._connect = connect
         self._keep = keep
-        self._pools: WeakKeyDictionary[asyncio.AbstractEventLoop, deque[AsyncOwnHandle]] = WeakKeyDictionary()
+        self._pools: WeakKeyDictionary[asyncio.AbstractEventLoop, _LoopPool] = WeakKeyDictionary()
+        self._parents: list[object] = []
+        self._pid = os.getpid()
 
     async def run(self, make: Callable[[], Op[T]]) -> T:
         """The operation's result, committed; raises as `Owned.run` does."""
@@ -135,7 +157,7 @@ class AsyncOwned:
 
     async def take(self) -> AsyncOwnHandle:
         """A connection for exclusive use on this loop; hand it back with `give`, or close it."""
-        idle = self._idle()
+        idle = await self._idle()
         while idle:
             handle = idle.pop()
             if not handle.is_closed():
@@ -145,20 +167,28 @@ class AsyncOwned:
 
     async def give(self, handle: AsyncOwnHandle) -> None:
         """Take back a connection that is in no transaction."""
-        idle = self._idle()
+        idle = await self._idle()
         if len(idle) < self._keep and not handle.is_closed():
             idle.append(handle)
         else:
             await adiscard(handle)
 
     async def close(self) -> None:
-        """Close the idle connections of this loop; those of a loop that has ended are closed by their finalizers."""
-        idle = self._idle()
-        while idle:
-            await adiscard(idle.pop())
+        """Close the idle connections of this loop; those of other loops are closed when their loops end."""
+        pool = self._pools.pop(asyncio.get_running_loop(), None)
+        if pool is not None and os.getpid() == self._pid:
+            await pool.close()
 
-    def _idle(self) -> deque[AsyncOwnHandle]:
-        return self._pools.setdefault(asyncio.get_running_loop(), deque())
+    async def _idle(self) -> deque[AsyncOwnHandle]:
+        if os.getpid() != self._pid:  # the parent's: see Owned
+            self._parents.append(list(self._pools.items()))
+            self._pools, self._pid = WeakKeyDictionary(), os.getpid()
+        loop = asyncio.get_running_loop()
+        pool = self._pools.get(loop)
+        if pool is None:
+            pool = self._pools[loop] = _LoopPool()
+            await pool.open()
+        return pool.idle
 
     async def _run_once(self, make: Callable[[], Op[T]]) -> T:
         handle = await self.take()
@@ -186,6 +216,34 @@ class AsyncOwned:
             await self.give(handle)
 
 
+class _LoopPool:
+    """The idle connections of one loop, closed when the loop ends.
+
+    Nobody is told of a loop's end, but `asyncio.run` closes the async generators that are suspended then: one waits
+    here for that.
+    """
+
+    def __init__(self) -> None:
+        self.idle: deque[AsyncOwnHandle] = deque()
+        self._waiting = self._close_at_end()
+
+    async def open(self) -> None:
+        """Begin to wait for the loop's end."""
+        await anext(self._waiting)
+
+    async def close(self) -> None:
+        """Close the connections now."""
+        await self._waiting.aclose()
+
+    async def _close_at_end(self) -> AsyncGenerator[None, None]:
+        idle = self.idle
+        try:
+            yield
+        finally:
+            while idle:
+                await adiscard(idle.pop())
+
+
 class Threaded:
     """A sync runner for the worker's loop: a whole operation in one thread hop (SQLite, PyMySQL)."""
 
@@ -205,7 +263,7 @@ class _Position:
 
 
 def run_whole(handle: Handle, op: Op[T], position: _Position) -> T:
-    """One operation in one transaction, what it peeks at before that; an operation of one statement is sent alone."""
+    """One operation in one transaction, what it peeks at before that; see `Statement` for alone."""
     try:
         first = next(op)
         while first.peek:
@@ -261,6 +319,12 @@ def discard(handle: Handle) -> None:
     """Close a connection that is of no more use; that it cannot even be closed changes nothing."""
     with suppress(Exception):
         handle.close()
+
+
+def discard_all(handles: Iterable[Handle]) -> None:
+    """Close connections that are of no more use."""
+    for handle in handles:
+        discard(handle)
 
 
 async def adiscard(handle: AsyncHandle) -> None:

@@ -54,6 +54,7 @@ class Claimer:
         self._worker = worker
         self._launch = launch
         self._is_stopped = False
+        self._is_idle = False
 
     async def run(self) -> None:
         """Claim until stopped."""
@@ -64,13 +65,15 @@ class Claimer:
             self.waker.look()
             claimed = await self.run_once()
             if not claimed.rows:
-                await self.waker.sleep(claimed.next_due)
+                self._is_idle = not await self.waker.sleep(claimed.next_due)
 
     async def run_once(self) -> Claimed:
         """One claim, as large as there are free slots."""
         database, registry = self._setup.database, self._setup.registry
-        claim = Claim(self._worker, registry.crash_budgets(), self.slots.free, self._lane.queues, database.now())
+        budgets, limit = registry.crash_budgets(), self.slots.free
+        claim = Claim(self._worker, budgets, limit, self._lane.queues, database.now(), look_first=self._is_idle)
         claimed = await database.backend.worker_runner.run(lambda: database.store.claim_jobs(claim))
+        self._is_idle = not claimed.rows
         if claimed.rows:
             self.waker.found()
             self._launch(claimed.rows, self.slots)

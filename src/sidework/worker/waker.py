@@ -37,8 +37,8 @@ class Waker:
         """The claim brought jobs: look often again for a while."""
         self._pause = FIRST_PAUSE
 
-    async def sleep(self, next_due: float | None) -> None:
-        """Until a hint, the due time, or the next poll."""
+    async def sleep(self, next_due: float | None) -> bool:
+        """Until a hint, the due time, or the next poll; was it a hint?"""
         bounds = [self._poll_interval]
         if next_due is not None:
             bounds.append(max(next_due, FIRST_PAUSE))
@@ -49,7 +49,8 @@ class Waker:
             async with asyncio.timeout(min(bounds)):
                 await self._event.wait()
         except TimeoutError:
-            return
+            return False
+        return True
 
     def _wake(self) -> None:
         self._pause = FIRST_PAUSE

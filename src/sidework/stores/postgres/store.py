@@ -87,20 +87,23 @@ class PostgresStore:
         return rows
 
     def claim_jobs(self, claim: Claim) -> Op[Claimed]:
-        yield Statement(self._sql("promote_jobs"), {"now": claim.now})
-        params = {
+        params: dict[str, Value] = {
             "worker": claim.worker,
             "tasks": as_json(claim.tasks),
             "queues": None if claim.queues is None else as_json(claim.queues),
             "now": claim.now,
         }
+        if claim.look_first:
+            [[is_held, wait]] = yield Statement(self._sql("next_due"), params, peek=True)
+            if not is_held and (wait is None or wait > 0):
+                return Claimed((), _seconds(wait))
+        yield Statement(self._sql("promote_jobs"), {"now": claim.now})
         rows = yield Statement(self._sql("claim_jobs"), {**params, "limit": claim.limit})
         if rows:
             ordered = sorted(rows, key=lambda row: (row[19], -row[4], row[10], row[20]))
             return Claimed(tuple(read_job(row) for row in ordered))
-        rows = yield Statement(self._sql("next_due"), params)
-        is_held, wait = rows[0]
-        return Claimed((), 0 if is_held else None if wait is None else max(int(wait), 0) / 1_000_000)
+        [[is_held, wait]] = yield Statement(self._sql("next_due"), params)
+        return Claimed((), 0 if is_held else _seconds(wait))
 
     def settle_jobs(self, settlements: Sequence[Settlement], now: int | None = None) -> Op[list[UUID]]:
         accepted: set[UUID] = set()
@@ -121,12 +124,12 @@ class PostgresStore:
     def find_jobs(self, where: JobFilter) -> Op[list[JobRow]]:
         conditions = self._conditions(where)
         sql = self._filtered("find_jobs", conditions)
-        rows = yield Statement(sql, {**conditions.params, "limit": where.limit})
+        rows = yield Statement(sql, {**conditions.params, "limit": where.limit}, peek=True)
         return [read_job(row, row[19]) for row in rows]
 
     def count_jobs(self, where: JobFilter) -> Op[list[JobCount]]:
         conditions = self._conditions(where)
-        rows = yield Statement(self._filtered("count_jobs", conditions), conditions.params)
+        rows = yield Statement(self._filtered("count_jobs", conditions), conditions.params, peek=True)
         return [JobCount(as_text(queue), JobState(as_text(state)), int(count)) for queue, state, count in rows]
 
     def cancel_jobs(self, where: JobFilter, now: int | None = None) -> Op[list[JobRow]]:
@@ -155,6 +158,9 @@ class PostgresStore:
     def rescue_jobs(
         self, judge: Callable[[JobRow, int], Settlement], limit: int, now: int | None = None
     ) -> Op[list[Rescued]]:
+        [[is_any]] = yield Statement(self._sql("look_for_lost"), {"now": now}, peek=True)
+        if not is_any:
+            return []
         lapsed = yield Statement(self._sql("lapsed_workers"), {"now": now})
         workers = as_json([as_text(row[0]) for row in lapsed])
         rows = yield Statement(self._sql("lost_jobs"), {"workers": workers, "limit": limit, "now": now})
@@ -179,8 +185,8 @@ class PostgresStore:
 
     def beat(self, worker: WorkerRow, first: bool, now: int | None = None) -> Op[BeatReply]:
         lease = {"id": worker.id, "lease": micros(worker.lease), "tasks": as_json(worker.tasks), "now": now}
-        renewed = yield Statement(self._sql("extend_lease"), lease)
-        if not renewed:
+        rows = yield Statement(self._sql("extend_lease"), lease, alone=True)
+        if not rows:
             queues = None if worker.queues is None else as_json(worker.queues)
             facts: dict[str, Value] = {
                 "host": worker.host,
@@ -190,34 +196,34 @@ class PostgresStore:
             }
             yield Statement(self._sql("register_worker"), {**lease, **facts})
             return BeatReply(was_lost=not first)
-        rows = yield Statement(self._sql("cancel_requests"), {"id": worker.id})
-        return BeatReply(was_lost=False, cancelled=tuple((UUID(as_text(row[0])), int(row[1])) for row in rows))
+        asked = tuple((UUID(as_text(id)), int(token)) for id, token in rows if id is not None)
+        return BeatReply(was_lost=False, cancelled=asked)
 
     def retire(self, worker: str) -> Op[None]:
         yield Statement(self._sql("retire"), {"id": worker})
 
     def list_workers(self, now: int | None = None) -> Op[list[WorkerRow]]:
-        rows = yield Statement(self._sql("list_workers"))
+        rows = yield Statement(self._sql("list_workers"), peek=True)
         return [read_worker(row) for row in rows]
 
     def put_queue(self, name: str, paused: bool) -> Op[None]:
         yield Statement(self._sql("put_queue"), {"name": name, "paused": int(paused)})
 
     def list_queues(self) -> Op[list[QueueRow]]:
-        rows = yield Statement(self._sql("list_queues"))
+        rows = yield Statement(self._sql("list_queues"), peek=True)
         return [QueueRow(as_text(row[0]), bool(row[1]), int(row[2]), int(row[3])) for row in rows]
 
     def list_task_names(self) -> Op[list[str]]:
-        rows = yield Statement(self._sql("list_task_names"))
+        rows = yield Statement(self._sql("list_task_names"), peek=True)
         return [as_text(row[0]) for row in rows]
 
     # schema
 
     def schema_version(self) -> Op[int]:
-        rows = yield Statement(self._sql("schema_exists"))
+        rows = yield Statement(self._sql("schema_exists"), peek=True)
         if not rows[0][0]:
             return 0
-        rows = yield Statement(self._sql("schema_version"))
+        rows = yield Statement(self._sql("schema_version"), peek=True)
         return int(rows[0][0])
 
     def migrate(self) -> Op[int]:
@@ -303,3 +309,7 @@ class PostgresStore:
     def _filtered(self, name: str, conditions: Conditions) -> str:
         text = self._sql(name)
         return text.replace("[conditions]", conditions.unfinished).replace("[finished]", conditions.finished)
+
+
+def _seconds(micros: int | None) -> float | None:
+    return None if micros is None else max(int(micros), 0) / 1_000_000

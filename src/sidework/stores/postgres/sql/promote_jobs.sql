@@ -1,7 +1,8 @@
 -- What waited for its time and is due now becomes claimable; no transaction id is used where there is none.
-update {p}jobs as j
+-- As an array, whose length the planner cannot guess from the limit: a join would read all jobs to promote a few.
+update {p}jobs
 set stage = 1
-from (
+where id = any (array(
   select id
   from {p}jobs
   where stage = 0
@@ -9,5 +10,4 @@ from (
   order by run_at
   limit 1000
   for update skip locked
-) as due
-where j.id = due.id
+))

@@ -13,7 +13,7 @@ grant select, insert, update on sidework_given_ids to sidework_producer;
 -- Runs jobs and looks after them.
 grant select, insert, update, delete on sidework_jobs to sidework_worker;
 
-grant select, insert, update, delete on sidework_history to sidework_worker;
+grant select, insert, delete on sidework_history to sidework_worker;
 
 grant select, insert, update, delete on sidework_given_ids to sidework_worker;
 
@@ -23,9 +23,9 @@ grant select, insert, update, delete on sidework_progress to sidework_worker;
 
 grant select, insert, update, delete on sidework_workers to sidework_worker;
 
-grant select, insert, update, delete on sidework_tokens to sidework_worker;
+grant select, insert, delete on sidework_tokens to sidework_worker;
 
-grant select, insert, update, delete on sidework_markers to sidework_worker;
+grant select, insert, delete on sidework_markers to sidework_worker;
 
 grant select on sidework_queues to sidework_worker;
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -101,6 +102,15 @@ async def test_our_async_sessions_set_the_same(bare_database: Database) -> None:
     )
     await handle.close()
     assert list(rows) == [("READ-COMMITTED", "+00:00", 1, "utf8mb4")]
+
+
+async def test_our_connections_notice_a_machine_that_vanished(bare_database: Database) -> None:
+    handle, ahandle = connect_pymysql(bare_database.address), await connect_asyncmy(bare_database.address)
+    for sock in (handle.raw._sock, ahandle.raw._transport.get_extra_info("socket")):
+        assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
+        assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == 10
+    handle.close()
+    await ahandle.close()
 
 
 def test_a_server_that_does_not_answer_is_named_in_one_sentence() -> None:

@@ -11,7 +11,7 @@ from asyncmy.errors import Error
 
 from sidework.core.ops import Rows, Statement, render_pyformat
 from sidework.drivers.faults import name_mysql
-from sidework.drivers.mysql_url import SESSION, MySQLAddress
+from sidework.drivers.mysql_url import SESSION, MySQLAddress, set_keepalive
 from sidework.errors import Unavailable, UnusableConnection
 
 
@@ -66,6 +66,7 @@ async def connect_asyncmy(address: MySQLAddress) -> AsyncmyHandle:
     """Open a connection of ours; raises Unavailable or DatabaseError in one sentence, within the connect timeout."""
     try:
         connection = await asyncmy.connect(**address.arguments())
+        set_keepalive(_socket_of(connection))
         async with connection.cursor(Cursor) as cursor:
             for setting in SESSION:
                 await cursor.execute(setting)
@@ -74,6 +75,11 @@ async def connect_asyncmy(address: MySQLAddress) -> AsyncmyHandle:
     except OSError as error:  # files of the SSL options
         raise Unavailable(f"{type(error).__name__}: {error}") from error
     return AsyncmyHandle(connection)
+
+
+def _socket_of(connection: Any) -> Any:
+    transport = getattr(connection, "_transport", None)
+    return transport and transport.get_extra_info("socket")
 
 
 def _translate(error: Exception, *, is_lost: bool) -> Exception:

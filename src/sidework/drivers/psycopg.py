@@ -5,16 +5,17 @@ from __future__ import annotations
 import select
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from functools import cache
 from typing import Any
 
 import psycopg
 from psycopg.conninfo import make_conninfo
-from psycopg.pq import TransactionStatus
+from psycopg.pq import PGconn, TransactionStatus
 from psycopg.rows import tuple_row
 
 from sidework.core.ops import Rows, Statement, render_pyformat
 from sidework.drivers.faults import name_postgres
-from sidework.errors import DatabaseError, Unavailable, UnusableConnection
+from sidework.errors import ConfigurationError, DatabaseError, Unavailable, UnusableConnection
 
 SETTINGS: dict[str, str | int] = {
     "connect_timeout": 10,
@@ -31,6 +32,13 @@ SESSION = (
     " set statement_timeout = 0; set lock_timeout = 0; set idle_in_transaction_session_timeout = 0; set timezone = 'UTC'"
 )
 """What our own sessions rely on, whatever the role's defaults are."""
+
+
+RESET = (
+    "close all; set session authorization default; reset all; deallocate all; unlisten *;"
+    " select pg_advisory_unlock_all(); discard plans; discard temp; discard sequences; " + SESSION
+)
+"""DISCARD ALL, which may not travel with other statements, as its parts; and then what we rely on, in one round trip."""
 
 
 class PsycopgHandle:
@@ -76,6 +84,13 @@ class PsycopgHandle:
 
     def set_autocommit(self, value: bool) -> None:
         self.raw.autocommit = value
+
+    def renew(self) -> PsycopgHandle:
+        fresh = psycopg.Connection(self.raw.pgconn)
+        self.raw.pgconn = _ended_pgconn()
+        fresh.autocommit = True
+        fresh.execute(RESET)
+        return PsycopgHandle(fresh)
 
     def translate(self, error: Exception) -> Exception:
         return _translate(self.raw, error)
@@ -124,6 +139,13 @@ class AsyncPsycopgHandle:
     async def set_autocommit(self, value: bool) -> None:
         await self.raw.set_autocommit(value)
 
+    async def renew(self) -> AsyncPsycopgHandle:
+        fresh = psycopg.AsyncConnection(self.raw.pgconn)
+        self.raw.pgconn = _ended_pgconn()
+        await fresh.set_autocommit(True)
+        await fresh.execute(RESET)
+        return AsyncPsycopgHandle(fresh)
+
     def translate(self, error: Exception) -> Exception:
         return _translate(self.raw, error)
 
@@ -169,9 +191,20 @@ def check_committed(tag: str | None) -> None:
         )
 
 
+@cache
+def _ended_pgconn() -> PGconn:
+    """What a connection is left with whose session goes on under another."""
+    pgconn = PGconn.connect_start(b"host=/")
+    pgconn.finish()
+    return pgconn
+
+
 def _conninfo(url: str) -> str:
     mine = {key: value for key, value in SETTINGS.items() if f"{key}=" not in url}
-    return make_conninfo(url, **mine)
+    try:
+        return make_conninfo(url, **mine)
+    except psycopg.ProgrammingError as error:
+        raise ConfigurationError(f"the PostgreSQL URL cannot be read: {' '.join(str(error).split())}") from error
 
 
 def _check(connection: psycopg.Connection[Any] | psycopg.AsyncConnection[Any]) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 from sidework.core.codec import Codec, encode_result
 from sidework.core.context import Context
 from sidework.core.failure import add_error, clean, read_errors
-from sidework.core.job import Job, JobRow, JobState, from_micros
+from sidework.core.job import Delivery, Job, JobRow, JobState, from_micros
 from sidework.core.lifecycle import DONE, GIVEN_BACK, Settlement, Step, Verdict, judge_failure, settle
 from sidework.core.reading import read_job, read_progress, show_job
 from sidework.core.registry import TaskSpec
@@ -99,6 +99,11 @@ class Attempt:
         if stop is not None and interrupt is not None:
             interrupt(stop)
 
+    @property
+    def can_be_interrupted(self) -> bool:
+        """Does its handler still run?"""
+        return self._interrupt is not None
+
     def request_stop(self, reason: Stop) -> None:
         """Ask the handler to stop; the first reason counts, except that a lost lease overrides it."""
         with self._lock:
@@ -139,10 +144,7 @@ class Attempt:
 
     def adopt(self, verdict: Verdict, settlement: Settlement, exception: BaseException | None) -> Ended:
         """The end that another process came to."""
-        result = (
-            None if settlement.result is None else self._codec.decode(settlement.result, self.spec.hints.get("return"))
-        )
-        return Ended(self._after(settlement, result), verdict, settlement, exception, self.seconds)
+        return Ended(self._after(settlement, self._shown(settlement.result)), verdict, settlement, exception, self.seconds)
 
     @property
     def seconds(self) -> float:
@@ -155,7 +157,8 @@ class Attempt:
 
     def _judge(self, exception: BaseException) -> tuple[BaseException, Verdict]:
         if self.stop is Stop.SHUTDOWN:
-            return exception, GIVEN_BACK
+            # What has begun may not run again where the task says at most once.
+            return exception, Verdict(Step.FAIL) if self.spec.delivery is Delivery.AT_MOST_ONCE else GIVEN_BACK
         if self.stop is Stop.CANCEL:
             return exception, Verdict(Step.CANCEL)
         if self.stop is Stop.TIMEOUT:
@@ -165,11 +168,20 @@ class Attempt:
             verdict = judge_failure(
                 job, exception, policy=self.spec.retry, delivery=self.spec.delivery, chance=random.random()
             )
-        except Exception as error:
-            error.__context__ = exception
+        except BaseException as error:
+            if error is not exception:
+                error.__context__ = exception
             error.add_note(f"raised by the retry policy of task {self.spec.name}, so the job failed for good")
             return error, Verdict(Step.FAIL)
         return exception, verdict
+
+    def _shown(self, result: str | None) -> Any:
+        if result is None:
+            return None
+        try:
+            return self._codec.decode(result, self.spec.hints.get("return"))
+        except Exception:  # the other process knows a class that this one does not
+            return result
 
     def _settle(self, verdict: Verdict, errors: str | None, result: str | None) -> Settlement:
         return replace(settle(self.row, verdict, errors=errors, result=result), progress=self._progress)

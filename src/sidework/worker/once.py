@@ -26,6 +26,7 @@ from sidework.worker.kit import WorkKit
 from sidework.worker.lifespan import entered
 from sidework.worker.outcomes import Outcomes
 from sidework.worker.setup import Setup
+from sidework.worker.upkeep import announce_rescue, rescue_operation
 
 LEASE = 30.0
 
@@ -62,6 +63,8 @@ class Once:
                 stack.push(lambda *error: bool(loop.wait_for(manager.__aexit__(*error))))
             self._heart.start()
             stack.callback(self._retire)
+            for entry in run(rescue_operation(self._setup)):
+                announce_rescue(self._setup, outcomes, entry)
             while (limit is None or len(acks) < limit) and (row := _first(run(self._claim))) is not None:
                 ended = self._run_one(self._begin(row), kit, loop)
                 is_refused = not ended.is_written and (ended.settlement is None or bool(run(self._settlement(ended))))
@@ -87,6 +90,8 @@ class Once:
             kit.state = await stack.enter_async_context(entered(self._setup.hooks.lifespan))
             await lanes.run(self._heart.start)
             stack.push_async_callback(lanes.run, self._retire)
+            for entry in await run(rescue_operation(self._setup)):
+                await lanes.run(announce_rescue, self._setup, outcomes, entry)
             for executor in executors.values():
                 stack.push_async_callback(executor.close)
             while (limit is None or len(acks) < limit) and (row := _first(await run(self._claim))) is not None:

@@ -52,19 +52,19 @@ class Outcomes:
         self._events.emit(SettlementRefused(ended.job))
 
     def failed(self, job: Job, exception: BaseException) -> None:
-        """Call the task's on_failure, or the App's."""
+        """Call the task's on_failure, then the App's."""
         spec = self._registry.find(job.task)
-        for hook in {spec.on_failure if spec else None, self._hooks.on_failure} - {None}:
-            self._call(hook, job, exception)
+        own, general = spec.on_failure if spec else None, self._hooks.on_failure
+        for hook in (own, None if general is own else general):
+            if hook is not None:
+                self._call(hook, job, exception)
 
-    def _call(self, hook: OnFailure | None, job: Job, exception: BaseException) -> None:
-        if hook is None:
-            return
+    def _call(self, hook: OnFailure, job: Job, exception: BaseException) -> None:
         try:
             answer = hook(job, exception)
             if inspect.isawaitable(answer):
                 self._wait_for(answer)
-        except Exception as error:
+        except BaseException as error:  # a hook that exits must not end the worker
             self._events.emit(HookFailed("on_failure", error))
 
 
@@ -85,5 +85,7 @@ def event_of(ended: Ended) -> Event:
             return JobCancelled(job, str(cause))
         case Step.FAIL:
             return JobFailed(job, cause)
+        case Step.RESCUE:
+            return JobRetried(job, cause, verdict.delay or 0.0)
         case _:
             return JobGivenBack(job)

@@ -53,6 +53,10 @@ class Settler:
         self._writing += len(batch)
         try:
             await self._write(batch)
+        except BaseException:
+            self._waiting[:0] = batch  # an outcome that is forgotten would hold its job for ever
+            self._arrived.set()
+            raise
         finally:
             self._writing -= len(batch)
             self._written.set()

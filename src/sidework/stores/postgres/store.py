@@ -1,4 +1,4 @@
-"""The store on PostgreSQL 12 and newer: each operation is a few statements of `sql/`."""
+"""The store on PostgreSQL 13 and newer: each operation is a few statements of `sql/`."""
 
 from __future__ import annotations
 

@@ -8,6 +8,7 @@ import asyncio
 import queue
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, ParamSpec, TypeVar
 
 P = ParamSpec("P")
@@ -41,6 +42,7 @@ class Lanes:
     def __init__(self, name: str) -> None:
         self._name = name
         self._idle: list[Lane] = []
+        self._is_closed = False
         self._lock = threading.Lock()
 
     async def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -59,8 +61,7 @@ class Lanes:
             except BaseException as error:
                 value, setter = error, future.set_exception
             self.give(lane)
-            if not loop.is_closed():
-                loop.call_soon_threadsafe(answer, setter, value)
+            call_on(loop, answer, setter, value)
 
         lane = self.take()
         lane.submit(work)
@@ -74,11 +75,21 @@ class Lanes:
     def give(self, lane: Lane) -> None:
         """Keep a thread for the next call."""
         with self._lock:
-            self._idle.append(lane)
+            if not self._is_closed:
+                self._idle.append(lane)
+                return
+        lane.leave()
 
     def close(self) -> None:
-        """Let the idle threads end."""
+        """Let the threads end, the busy ones when they are done."""
         with self._lock:
+            self._is_closed = True
             idle, self._idle = self._idle, []
         for lane in idle:
             lane.leave()
+
+
+def call_on(loop: asyncio.AbstractEventLoop, callback: Callable[..., object], *args: Any) -> None:
+    """Call on a loop from any thread; one that is closed, or closes right now, has nobody left to tell."""
+    with suppress(RuntimeError):
+        loop.call_soon_threadsafe(callback, *args)

@@ -126,6 +126,8 @@ class WorkerOptions:
     shutdown_timeout: float
     lease: float
     retention: Retention
+    stop_grace: float = 5.0
+    """How long a handler that was asked to stop has for an answer, before it is left behind."""
 
 
 @dataclass(frozen=True, slots=True)

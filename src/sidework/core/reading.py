@@ -24,7 +24,7 @@ def show_job(row: JobRow, codec: Codec, spec: TaskSpec | None) -> Job:
     """The same for looking: arguments or a result that cannot be read here are shown as their stored text."""
     try:
         return read_job(row, codec, spec)
-    except InvalidPayload:
+    except Exception:  # a codec of the application's may raise anything
         return _job(row, (row.payload,), {}, row.result)
 
 

@@ -19,7 +19,7 @@ from sidework.core.lifecycle import DONE, GIVEN_BACK, Settlement, Step, Verdict,
 from sidework.core.reading import read_job, read_progress, show_job
 from sidework.core.registry import TaskSpec
 from sidework.core.store import ProgressNote
-from sidework.errors import ConfigurationError, JobTimeout, LeaseLost
+from sidework.errors import ConfigurationError, JobTimeout, LeaseLost, TransactionCommitted
 
 
 class Stop(StrEnum):
@@ -156,6 +156,8 @@ class Attempt:
         return (self.row.started_at or 0) + round(self.seconds * 1_000_000)
 
     def _judge(self, exception: BaseException) -> tuple[BaseException, Verdict]:
+        if isinstance(exception, TransactionCommitted):
+            return exception, Verdict(Step.FAIL)
         if self.stop is Stop.SHUTDOWN:
             # What has begun may not run again where the task says at most once.
             return exception, Verdict(Step.FAIL) if self.spec.delivery is Delivery.AT_MOST_ONCE else GIVEN_BACK

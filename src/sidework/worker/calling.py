@@ -46,6 +46,8 @@ def run_plain(attempt: Attempt, kit: Kit, before_end: Callable[[], None]) -> End
             job = attempt.read()
             context = attempt.context(job, kit.state, transaction.open if transaction else None)
             call = _handler_call(attempt, context, job.args, job.kwargs)
+            if transaction is not None and transaction.is_ambient:
+                transaction.open()
             value = _inside(context, lambda: wrap_plain(kit.middleware, context, call, kit.wait_for))
         finally:
             before_end()
@@ -55,9 +57,7 @@ def run_plain(attempt: Attempt, kit: Kit, before_end: Callable[[], None]) -> End
         transaction.commit(settlement, kit.now())
         return attempt.returned(settlement, value, is_written=True)
     except BaseException as error:
-        if transaction is not None:
-            transaction.abort()
-        return attempt.fail(error)
+        return attempt.fail(error if transaction is None else transaction.undo(error))
 
 
 async def run_coroutine(attempt: Attempt, kit: Kit) -> Ended:
@@ -81,9 +81,7 @@ async def run_coroutine(attempt: Attempt, kit: Kit) -> Ended:
     except BaseException as error:
         attempt.on_interrupt(None)
         _note_cancellation(attempt, error)
-        if transaction is not None:
-            await transaction.abort()
-        return attempt.fail(error)
+        return attempt.fail(error if transaction is None else await transaction.undo(error))
 
 
 def wrap_plain(

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from typing import Any
 
 from sidework.core.job import JobRow
 from sidework.core.lifecycle import GIVEN_BACK, settle
 from sidework.core.options import WorkerOptions
+from sidework.core.reading import show_job
 from sidework.core.store import BeatReply, WorkerRow
 from sidework.errors import SideworkError
 from sidework.events import JobStarted, LeaseLapsed, LoopFailed, WorkerStopped
 from sidework.threads import Lanes
-from sidework.worker.attempt import Attempt, Stop
+from sidework.worker.attempt import Attempt, Ended, Stop
 from sidework.worker.claimer import Claimer, Slots
 from sidework.worker.executors.base import Executor
 from sidework.worker.executors.coroutine import CoroutineExecutor
@@ -57,9 +59,9 @@ class Engine:
         self._rescue = Rescue(setup, outcomes, self._lanes)
         self._prune = Prune(setup, options.retention)
         self._executors: dict[str, Executor] = {
-            "async": CoroutineExecutor(kit),
-            "thread": ThreadExecutor(kit),
-            "process": ProcessExecutor(setup),
+            "async": CoroutineExecutor(kit, options.stop_grace),
+            "thread": ThreadExecutor(kit, options.stop_grace),
+            "process": ProcessExecutor(setup, options.stop_grace),
         }
         self._claimers = [self._claimer(lane) for lane in options.lanes]
 
@@ -68,6 +70,7 @@ class Engine:
         self._setup.import_tasks()
         async with AsyncExitStack() as stack:
             stack.callback(self._lanes.close)
+            stack.push_async_callback(self._setup.database.backend.aowned.close)
             self._kit.state = await stack.enter_async_context(entered(self._setup.hooks.lifespan))
             await self._lanes.run(self._heart.start)
             stack.push_async_callback(self._retire)
@@ -79,7 +82,7 @@ class Engine:
             try:
                 await self._stopping.wait()
             finally:
-                await self._wind_down(claims, loops)
+                await self._to_its_end(self._wind_down(claims, loops))
 
     def stop(self) -> None:
         """Begin to stop; safe from any thread, and a second call gives unfinished jobs back without waiting."""
@@ -107,18 +110,25 @@ class Engine:
         attempt = self._attempts.get((row.id, row.token))
         try:
             if attempt is None or self._stopping.is_set():
-                await self._give_back(row)
+                self._settler.put(self._given_back(row))
                 return
             self._setup.events.emit(JobStarted(attempt.show()))
-            self._settler.put(await self._executors[attempt.spec.executor].run(attempt))
+            self._settler.put(await self._run_attempt(attempt))
         finally:
             self._attempts.pop((row.id, row.token), None)
             slots.give()
 
-    async def _give_back(self, row: JobRow) -> None:
-        database = self._setup.database
+    async def _run_attempt(self, attempt: Attempt) -> Ended:
+        try:
+            return await self._executors[attempt.spec.executor].run(attempt)
+        except Exception as error:  # an executor's own fault must not leave a job running for ever
+            return attempt.fail(error)
+
+    def _given_back(self, row: JobRow) -> Ended:
         settlement = settle(row, GIVEN_BACK, errors=row.errors)
-        await database.backend.worker_runner.run(lambda: database.store.settle_jobs([settlement], database.now()))
+        waiting = replace(row, state=settlement.state, attempt=settlement.attempt, started_at=None, worker=None)
+        job = show_job(waiting, self._setup.codec, self._setup.registry.find(row.task))
+        return Ended(job, GIVEN_BACK, settlement, None, 0.0)
 
     # loops
 
@@ -184,6 +194,15 @@ class Engine:
         self._setup.events.emit(LoopFailed(self._worker, "heart", error, 0.0))
 
     # the end
+
+    async def _to_its_end(self, ending: Coroutine[Any, Any, None]) -> None:
+        """Wait for the end however often we are cancelled; each time is a request to hurry."""
+        task = self._loop.create_task(ending)
+        while not task.done():
+            try:
+                await asyncio.shield(task)
+            except asyncio.CancelledError:
+                self._hurry.set()
 
     async def _wind_down(self, claims: list[asyncio.Task[None]], loops: list[asyncio.Task[None]]) -> None:
         self._stopping.set()

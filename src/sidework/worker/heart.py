@@ -106,5 +106,5 @@ class Heart:
     def _guarded(self, action: Callable[[], None]) -> None:
         try:
             action()
-        except (SideworkError, OSError) as error:
+        except Exception as error:  # whatever it was: a heart that stands still gives every running job away
             self._on_fault(error)

@@ -2,20 +2,11 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
-from sidework.drivers.transaction import (
-    AsyncFactorySource,
-    AsyncJobTransaction,
-    AsyncPoolSource,
-    AsyncSource,
-    FactorySource,
-    JobTransaction,
-    PoolSource,
-    Source,
-)
+from sidework.drivers.sources import AsyncFactorySource, AsyncPoolSource, AsyncSource, FactorySource, PoolSource, Source
+from sidework.drivers.transaction import AsyncJobTransaction, JobTransaction
 from sidework.worker.attempt import Attempt
 from sidework.worker.setup import Middleware, Setup
 
@@ -29,10 +20,9 @@ class WorkKit:
         self.wait_for = wait_for
         self._database = setup.database
         backend = setup.database.backend
-        gate = threading.Lock() if backend.has_one_writer else None
         factory = setup.job_connection
-        self._source: Source = PoolSource(backend.owned, gate)
-        self._asource: AsyncSource = AsyncPoolSource(backend.aowned, gate)
+        self._source: Source = PoolSource(backend.owned, backend.turns)
+        self._asource: AsyncSource = AsyncPoolSource(backend.aowned, backend.turns)
         if factory is not None:
             self._source = FactorySource(factory, backend.store.database)
             self._asource = AsyncFactorySource(factory, backend.store.database)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import time
 
+from sidework.threads import call_on
+
 HOT_SECONDS = 5.0
 """How long a worker looks often for jobs of a caller's transaction, whose commit nobody tells it of."""
 
@@ -26,8 +28,7 @@ class Waker:
         """Jobs were stored, or (not certain) may soon be committed."""
         if not is_certain:
             self._hot_until = time.monotonic() + HOT_SECONDS
-        if not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._wake)
+        call_on(self._loop, self._wake)
 
     def look(self) -> None:
         """A claim begins: hints from here on end the next sleep."""

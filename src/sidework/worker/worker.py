@@ -41,11 +41,13 @@ class Worker:
 
     def run(self) -> None:
         """Run until `stop()`, SIGINT or SIGTERM (a second one gives unfinished jobs back at once); blocks."""
+        self._take_up()
         with asyncio.Runner() as runner:
             runner.run(self._serve(handles_signals=threading.current_thread() is threading.main_thread()))
 
     async def arun(self) -> None:
         """Run on this loop until `stop()` or until cancelled, which stops gracefully too."""
+        self._take_up()
         await self._serve(handles_signals=False)
 
     def start(self, *, stop_at_exit: bool = False) -> None:
@@ -53,6 +55,7 @@ class Worker:
 
         `stop_at_exit` stops it gracefully when the interpreter exits.
         """
+        self._take_up()
         self._thread = threading.Thread(target=self._run_in_thread, name=f"sidework {self.id}", daemon=True)
         self._thread.start()
         self._is_up.wait()
@@ -80,14 +83,19 @@ class Worker:
         if self._thread is not None and self._thread is not threading.current_thread():
             self._thread.join()
 
-    async def _serve(self, *, handles_signals: bool) -> None:
+    def _take_up(self) -> None:
         with self._lock:
             if self._state != "new":
                 raise SideworkError(
                     f"this worker is {self._state}, and a worker runs once: make another with app.worker()"
                 )
             self._state = "running"
+
+    async def _serve(self, *, handles_signals: bool) -> None:
+        with self._lock:
             engine = self._engine = Engine(self._setup, self.options, self.id)
+            if self._state == "stopping":
+                engine.stop()
         try:
             with _Signals(engine, is_on=handles_signals):
                 await engine.run(self._on_up)

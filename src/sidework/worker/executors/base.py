@@ -6,10 +6,11 @@ import asyncio
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from sidework.threads import call_on
 from sidework.worker.attempt import Attempt, Ended
 
 STOP_GRACE = 5.0
-"""Seconds that a handler which was asked to stop has for an answer, before it is left behind."""
+"""Seconds that a handler which was asked to stop has for an answer, where no worker's options say."""
 
 
 class Executor(Protocol):
@@ -45,8 +46,7 @@ class Answer:
 
     def call(self, callback: Callable[..., Any], *args: Any) -> None:
         """Call on the loop, from any thread; a loop that is closed has nobody left to tell."""
-        if not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(callback, *args)
+        call_on(self._loop, callback, *args)
 
     def _set(self, ended: Ended | None) -> None:
         if not self._future.done():

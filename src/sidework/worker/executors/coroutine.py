@@ -13,8 +13,9 @@ from sidework.worker.executors.base import STOP_GRACE, Answer
 class CoroutineExecutor:
     """Runs each attempt as a task of its own."""
 
-    def __init__(self, kit: Kit) -> None:
+    def __init__(self, kit: Kit, stop_grace: float = STOP_GRACE) -> None:
         self._kit = kit
+        self._stop_grace = stop_grace
         self._left: set[asyncio.Task[Ended]] = set()
 
     async def run(self, attempt: Attempt) -> Ended:
@@ -26,9 +27,13 @@ class CoroutineExecutor:
         )
         task.add_done_callback(lambda done: answer.give(done.result()))
 
+        def cancel() -> None:
+            if attempt.can_be_interrupted:  # it may have ended, and commit, since it was asked
+                task.cancel()
+
         def interrupt(_: Stop) -> None:
-            answer.expect_within(STOP_GRACE)
-            answer.call(task.cancel)
+            answer.expect_within(self._stop_grace)
+            answer.call(cancel)
 
         attempt.on_interrupt(interrupt)
         timeout = attempt.spec.timeout

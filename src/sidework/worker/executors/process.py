@@ -17,6 +17,7 @@ from uuid import UUID
 from sidework.core.job import JobState
 from sidework.core.lifecycle import Settlement, Step, Verdict, judge_loss
 from sidework.errors import ConfigurationError, HandlerFailed, JobInterrupted, JobTimeout, WorkerLost
+from sidework.threads import call_on
 from sidework.worker.attempt import Attempt, Ended, Stop
 from sidework.worker.executors.base import STOP_GRACE
 from sidework.worker.setup import Setup
@@ -29,8 +30,9 @@ MAX_LINE = 64 * 1024 * 1024
 class ProcessExecutor:
     """Runs attempts in child processes that are kept for the next."""
 
-    def __init__(self, setup: Setup) -> None:
+    def __init__(self, setup: Setup, stop_grace: float = STOP_GRACE) -> None:
         self._setup = setup
+        self._stop_grace = stop_grace
         self._idle: list[_Child] = []
 
     async def run(self, attempt: Attempt) -> Ended:
@@ -67,9 +69,10 @@ class ProcessExecutor:
         loop = asyncio.get_running_loop()
 
         def stop(reason: Stop) -> None:
-            loop.call_soon_threadsafe(child.stop, reason, 0.0 if reason is Stop.TIMEOUT else STOP_GRACE)
+            if attempt.can_be_interrupted:  # else it has ended, and the child may run another one's
+                child.stop(reason, 0.0 if reason is Stop.TIMEOUT else self._stop_grace)
 
-        attempt.on_interrupt(stop)
+        attempt.on_interrupt(lambda reason: call_on(loop, stop, reason))
         timeout = attempt.spec.timeout
         timer = None if timeout is None else loop.call_later(timeout, attempt.request_stop, Stop.TIMEOUT)
         try:
@@ -77,6 +80,8 @@ class ProcessExecutor:
             while (message := await child.receive()) is not None:
                 if "ended" in message:
                     return dict(message["ended"])
+                if "refused" in message:
+                    raise ConfigurationError(message["refused"])
                 attempt.report(message["progress"]["fraction"], message["progress"]["message"])
             return None
         finally:

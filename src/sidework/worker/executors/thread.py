@@ -68,8 +68,9 @@ def run_here(attempt: Attempt, kit: Kit, notify: Callable[[], None] | None = Non
 class ThreadExecutor:
     """Runs attempts in threads that are kept for the next; one that never answers is left behind, and replaced."""
 
-    def __init__(self, kit: Kit) -> None:
+    def __init__(self, kit: Kit, stop_grace: float = STOP_GRACE) -> None:
         self._kit = kit
+        self._stop_grace = stop_grace
         self._lanes = Lanes("sidework-handler")
 
     async def run(self, attempt: Attempt) -> Ended:
@@ -97,7 +98,7 @@ class ThreadExecutor:
 
     def _run_in_lane(self, attempt: Attempt, answer: Answer) -> None:
         context = contextvars.Context()
-        answer.give(context.run(run_here, attempt, self._kit, lambda: answer.expect_within(STOP_GRACE)))
+        answer.give(context.run(run_here, attempt, self._kit, lambda: answer.expect_within(self._stop_grace)))
 
 
 def _raise_in(thread: int, exception: type[BaseException] | None) -> None:

@@ -1,0 +1,11 @@
+"""Runs a worker of `handlers` in the foreground, with the options given as JSON."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+from tests.worker.apps.handlers import app
+
+if __name__ == "__main__":
+    app.worker(**{"poll_interval": 1, **json.loads(sys.argv[1])}).run()

@@ -162,6 +162,8 @@ def same(left: object, right: object) -> bool:
     """Equal, of equal type at every level, in the same order, with the same sign, exponent, zone and fold."""
     if type(left) is not type(right):
         return False
+    if isinstance(left, Flag) and isinstance(right, Flag):
+        return left._value_ == right._value_  # with unnamed bits no singleton on every Python
     if isinstance(left, Enum):
         return left is right
     left_parts, right_parts = _parts(left), _parts(right)

@@ -38,7 +38,7 @@ class Outbox:
             id=options.id or self._make_id(),
             task=spec.name,
             queue=options.queue or spec.queue,
-            payload=encode_call(self._codec, args, kwargs, spec.hints, spec.positional),
+            payload=encode_call(self._codec, args, _in_order(kwargs), spec.hints, spec.positional),
             args=args,
             kwargs=kwargs,
             priority=spec.priority if options.priority is None else options.priority,
@@ -59,7 +59,7 @@ class Outbox:
             id=options.id or self._make_id(),
             task=name,
             queue=options.queue or "default",
-            payload=encode_call(self._codec, args, kwargs),
+            payload=encode_call(self._codec, args, _in_order(kwargs)),
             args=args,
             kwargs=kwargs,
             priority=options.priority or 0,
@@ -119,6 +119,11 @@ class Outbox:
         for job in jobs:
             self._events.emit(JobEnqueued(job))
         return jobs
+
+
+def _in_order(kwargs: dict[str, Any]) -> dict[str, Any]:
+    """In one order, because an id given twice with the same arguments is the same job, however a caller ordered them."""
+    return {name: kwargs[name] for name in sorted(kwargs)}
 
 
 class _Batch:

@@ -567,7 +567,52 @@ def test_a_pydantic_model_keeps_its_private_extra_and_set_fields() -> None:
 def test_a_msgspec_struct_arrives_by_annotation() -> None:
     packet = Packet(b"x", Packet(b"y"))
     assert same(round_trip([packet], list[Packet]), [packet])
-    assert "missing inner, unknown none" in unreadable(f'{{"$struct":["{__name__}:Packet",{{"body":1}}]}}', Packet)
+    assert "missing body, unknown none" in unreadable(f'{{"$struct":["{__name__}:Packet",{{"inner":1}}]}}', Packet)
+
+
+class Parcel(pydantic.BaseModel):
+    weight: int
+    labels: list[str] = pydantic.Field(default_factory=lambda: ["new"])
+    sender: str = "shop"
+
+
+class Letter(msgspec.Struct):
+    text: str
+    stamps: list[int] = msgspec.field(default_factory=lambda: [1])
+    colour: str = "white"
+
+
+@dataclasses.dataclass(frozen=True)
+class Crate:
+    weight: int
+    labels: list[str] = dataclasses.field(default_factory=lambda: ["new"])
+    sender: str = "shop"
+
+
+@pytest.mark.parametrize(
+    ("tag", "stored", "today"),
+    [
+        ("$dataclass", {"weight": 3}, Crate(3)),
+        ("$dataclass", {"weight": 3, "sender": "me"}, Crate(3, sender="me")),
+        ("$struct", {"text": "hi"}, Letter("hi")),
+        ("$struct", {"text": "hi", "colour": "blue"}, Letter("hi", colour="blue")),
+    ],
+)
+def test_a_field_that_was_added_with_a_default_since_then_has_it(
+    tag: str, stored: dict[str, object], today: object
+) -> None:
+    text = json.dumps({tag: [f"{__name__}:{type(today).__name__}", stored]})
+    assert JsonCodec().decode(text, type(today)) == today
+
+
+def test_a_pydantic_model_that_gained_fields_with_defaults_has_them() -> None:
+    state = {"__pydantic_fields_set__": {"$set": ["weight"]}, "__pydantic_extra__": None, "__pydantic_private__": None}
+    text = json.dumps({"$model": [f"{__name__}:Parcel", {"weight": 3, **state}]})
+    assert JsonCodec().decode(text, Parcel) == Parcel(weight=3)
+    assert "missing weight" in unreadable(json.dumps({"$model": [f"{__name__}:Parcel", state]}), Parcel)
+    assert "unknown height" in unreadable(
+        json.dumps({"$model": [f"{__name__}:Parcel", {"weight": 3, "height": 1, **state}]}), Parcel
+    )
 
 
 @pytest.mark.parametrize("value", [an_order(), Packet(b"x")])

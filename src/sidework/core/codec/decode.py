@@ -161,7 +161,7 @@ def _combined(cls: type[Flag], number: int) -> Flag:
         flag = known[number] if number in known else Flag.__dict__["_missing_"].__func__(cls, number)
     except ValueError:
         flag = None
-    if type(flag) is not cls:
+    if type(flag) is not cls or flag._value_ != number:  # some releases of Python 3.11 drop bits that are unknown
         raise Refused(f"{brief(number)} is no combination of {class_title(cls)}; keep old members while jobs use them")
     return flag
 

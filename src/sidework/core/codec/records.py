@@ -20,12 +20,16 @@ _SET, _EXTRA, _PRIVATE = "__pydantic_fields_set__", "__pydantic_extra__", "__pyd
 
 @dataclasses.dataclass(frozen=True)
 class RecordType:
-    """One family of classes: `names` are the attributes that make up an instance, `build` makes one from those."""
+    """One family of classes: `names` are the attributes that make up an instance, `build` makes one from those.
+
+    `default` makes the value of a field that was added since the instance was stored; None where it has no default.
+    """
 
     tag: str
     title: str
     names: Callable[[Any], tuple[str, ...]]
     build: Callable[[Any, dict[str, object]], object]
+    default: Callable[[Any, str], Callable[[], object] | None]
     by_annotation: bool = False
 
 
@@ -59,14 +63,17 @@ def read_record(kind: RecordType, value: object) -> dict[str, object]:
 
 
 def build_record(kind: RecordType, cls: type, fields: dict[str, object]) -> object:
-    """An instance of the class from its attributes, which must be those that the class has today."""
-    expected, given = set(kind.names(cls)), set(fields)
-    if expected != given:
+    """An instance of the class from its attributes; a field that came with a default since then has its default."""
+    names = kind.names(cls)
+    defaults = {name: kind.default(cls, name) for name in names if name not in fields}
+    missing, unknown = {name for name, make in defaults.items() if make is None}, set(fields).difference(names)
+    if missing or unknown:
         raise Refused(
-            f"the fields of {class_title(cls)} changed since this was stored: missing {_listed(expected - given)}, "
-            f"unknown {_listed(given - expected)}; restore them or enqueue the job again"
+            f"the fields of {class_title(cls)} changed since this was stored: missing {_listed(missing)}, "
+            f"unknown {_listed(unknown)}; restore them (a new field needs a default) or enqueue the job again"
         )
     try:
+        fields |= {name: make() for name, make in defaults.items() if make is not None}
         return kind.build(cls, fields)
     except Refused:
         raise
@@ -107,6 +114,13 @@ def _dataclass_names(cls: Any) -> tuple[str, ...]:
     return names
 
 
+def _dataclass_default(cls: Any, name: str) -> Callable[[], object] | None:
+    field = cls.__dataclass_fields__[name]
+    if field.default_factory is not dataclasses.MISSING:
+        return field.default_factory  # type: ignore[no-any-return]
+    return None if field.default is dataclasses.MISSING else lambda: field.default
+
+
 def _build_dataclass(cls: type, fields: dict[str, object]) -> object:
     value = new_instance(cls)
     for name, item in fields.items():
@@ -127,6 +141,13 @@ def _model_names(cls: Any) -> tuple[str, ...]:
     return (*cls.model_fields, *special)
 
 
+def _model_default(cls: Any, name: str) -> Callable[[], object] | None:
+    field = cls.model_fields.get(name)
+    if field is None:  # what every stored model has
+        return None
+    return None if field.is_required() else lambda: field.get_default(call_default_factory=True, validated_data={})
+
+
 def _build_model(cls: Any, fields: dict[str, object]) -> object:
     special = {name: fields.pop(name) for name in (_SET, _EXTRA, _PRIVATE) if name in fields}
     if not isinstance(special[_SET], set) or not all(
@@ -143,12 +164,22 @@ def _struct_names(cls: Any) -> tuple[str, ...]:
     return tuple(cls.__struct_fields__)
 
 
+def _struct_default(cls: Any, name: str) -> Callable[[], object] | None:
+    msgspec: Any = sys.modules["msgspec"]
+    field = next(field for field in msgspec.structs.fields(cls) if field.name == name)
+    if field.default_factory is not msgspec.NODEFAULT:
+        return field.default_factory  # type: ignore[no-any-return]
+    return None if field.default is msgspec.NODEFAULT else lambda: field.default
+
+
 def _build_struct(cls: Any, fields: dict[str, object]) -> object:
     return cls(**fields)
 
 
-DATACLASS: Final = RecordType("$dataclass", "dataclass", _dataclass_names, _build_dataclass)
-MODEL: Final = RecordType("$model", "pydantic model", _model_names, _build_model, by_annotation=True)
-STRUCT: Final = RecordType("$struct", "msgspec struct", _struct_names, _build_struct, by_annotation=True)
+DATACLASS: Final = RecordType("$dataclass", "dataclass", _dataclass_names, _build_dataclass, _dataclass_default)
+MODEL: Final = RecordType("$model", "pydantic model", _model_names, _build_model, _model_default, by_annotation=True)
+STRUCT: Final = RecordType(
+    "$struct", "msgspec struct", _struct_names, _build_struct, _struct_default, by_annotation=True
+)
 
 RECORD_TAGS: Final[Mapping[str, RecordType]] = MappingProxyType({kind.tag: kind for kind in (DATACLASS, MODEL, STRUCT)})

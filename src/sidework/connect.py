@@ -17,6 +17,7 @@ from sidework.drivers.base import AsyncOwnHandle
 from sidework.drivers.borrowed import AsyncBorrowed, Borrowed
 from sidework.drivers.owned import AsyncOwned, AsyncRunner, Owned, Threaded
 from sidework.drivers.recognize import aborrow, borrow
+from sidework.drivers.sources import Turns
 from sidework.errors import ConfigurationError, MissingDriver, SchemaError
 
 Clock = Callable[[], datetime] | None
@@ -35,7 +36,8 @@ class Backend:
     worker_runner: AsyncRunner
     watch: Watch | None
     close: Callable[[], None] = lambda: None
-    has_one_writer: bool = False
+    turns: Turns | None = None
+    """Transactional jobs take turns in a process where the database has one writer."""
 
 
 class Database:
@@ -185,7 +187,7 @@ def _sqlite(url: str, schema: str) -> Backend:
         worker_runner=Threaded(owned),
         watch=None if target.memory else lambda: driver.watch(target),
         close=target.close,
-        has_one_writer=True,
+        turns=Turns(),
     )
 
 

@@ -66,6 +66,9 @@ class AsyncSqliteHandle:
         await self.rollback()
         self.raw.isolation_level = None if value else "IMMEDIATE"
 
+    async def renew(self) -> None:
+        """SQLite cannot forget a session's pragmas, and opening is quick."""
+
     def translate(self, error: Exception) -> Exception:
         return translate(error)
 

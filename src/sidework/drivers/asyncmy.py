@@ -58,6 +58,9 @@ class AsyncmyHandle:
     async def set_autocommit(self, value: bool) -> None:
         await self.raw.autocommit(value)
 
+    async def renew(self) -> None:
+        """Opening another is quick, and the library has no call that resets a session."""
+
     def translate(self, error: Exception) -> Exception:
         return _translate(error, is_lost=self.is_closed())
 

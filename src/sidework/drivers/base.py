@@ -90,11 +90,19 @@ class OwnHandle(Handle, Protocol):
         """Leave autocommit for a handler's transaction, so that nothing it does after a commit of its own is kept."""
         ...
 
+    def renew(self) -> OwnHandle | None:
+        """After a handler's use: a handle in autocommit with nothing of its session left; None where closing is as cheap.
+
+        What the handler may have kept of the connection is closed.
+        """
+        ...
+
 
 class AsyncOwnHandle(AsyncHandle, Protocol):
     """The same, async."""
 
     async def set_autocommit(self, value: bool) -> None: ...
+    async def renew(self) -> AsyncOwnHandle | None: ...
 
 
 Connect = Callable[[], OwnHandle]

@@ -20,7 +20,7 @@ class Borrowed:
         handle = self._handle
         handle.check()
         try:
-            if handle.in_transaction() or not handle.is_autocommit():
+            if not handle.is_autocommit() or handle.in_transaction():
                 return drive(make(), handle.execute)
             return self._run_alone(make())
         except Exception as error:
@@ -30,7 +30,7 @@ class Borrowed:
     def on_commit(self, callback: Callable[[], None]) -> bool:
         """Call back once what was run here is committed, as it is already in autocommit; False where nothing tells."""
         handle = self._handle
-        if handle.in_transaction() or not handle.is_autocommit():
+        if not handle.is_autocommit() or handle.in_transaction():
             return handle.on_commit(callback)
         callback()
         return True
@@ -57,7 +57,7 @@ class AsyncBorrowed:
         handle = self._handle
         handle.check()
         try:
-            if handle.in_transaction() or not handle.is_autocommit():
+            if not handle.is_autocommit() or handle.in_transaction():
                 return await adrive(make(), handle.execute)
             return await self._run_alone(make())
         except Exception as error:
@@ -67,7 +67,7 @@ class AsyncBorrowed:
     def on_commit(self, callback: Callable[[], None]) -> bool:
         """Call back once what was run here is committed, as it is already in autocommit; False where nothing tells."""
         handle = self._handle
-        if handle.in_transaction() or not handle.is_autocommit():
+        if not handle.is_autocommit() or handle.in_transaction():
             return handle.on_commit(callback)
         callback()
         return True

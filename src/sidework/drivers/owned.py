@@ -186,7 +186,7 @@ class AsyncOwned:
         loop = asyncio.get_running_loop()
         pool = self._pools.get(loop)
         if pool is None:
-            pool = self._pools[loop] = _LoopPool()
+            pool = self._pools[loop] = _LoopPool(lambda: self._pools.pop(loop, None))
             await pool.open()
         return pool.idle
 
@@ -223,8 +223,9 @@ class _LoopPool:
     here for that.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, forget: Callable[[], object]) -> None:
         self.idle: deque[AsyncOwnHandle] = deque()
+        self._forget = forget
         self._waiting = self._close_at_end()
 
     async def open(self) -> None:
@@ -240,6 +241,7 @@ class _LoopPool:
         try:
             yield
         finally:
+            self._forget()
             while idle:
                 await adiscard(idle.pop())
 

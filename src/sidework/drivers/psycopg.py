@@ -192,7 +192,7 @@ def check_committed(tag: str | None) -> None:
 
 
 @cache
-def _ended_pgconn() -> PGconn:
+def _ended_pgconn() -> Any:
     """What a connection is left with whose session goes on under another."""
     pgconn = PGconn.connect_start(b"host=/")
     pgconn.finish()

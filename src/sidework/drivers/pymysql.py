@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import select
 import socket
 from collections.abc import Callable
@@ -15,6 +16,9 @@ from sidework.core.ops import Rows, Statement, render_pyformat
 from sidework.drivers.faults import name_mysql
 from sidework.drivers.mysql_url import SESSION, MySQLAddress, set_keepalive
 from sidework.errors import Unavailable, UnusableConnection
+
+
+COM_RESET_CONNECTION = 0x1F
 
 
 class PyMySQLHandle:
@@ -60,6 +64,19 @@ class PyMySQLHandle:
     def set_autocommit(self, value: bool) -> None:
         self.raw.autocommit(value)
 
+    def renew(self) -> PyMySQLHandle:
+        used, fresh = self.raw, copy.copy(self.raw)
+        used._sock = used._rfile = None  # noqa: SLF001 - what the handler kept is closed
+        fresh.cursorclass = Cursor
+        # The library has no call for it; connecting anew reads the system's certificates, which takes 30 ms and more.
+        fresh._execute_command(COM_RESET_CONNECTION, b"")  # noqa: SLF001
+        fresh._read_ok_packet()  # noqa: SLF001
+        fresh.set_character_set("utf8mb4")
+        fresh.select_db(fresh.db)
+        _set_up(fresh)
+        fresh.autocommit(True)
+        return PyMySQLHandle(fresh)
+
     def translate(self, error: Exception) -> Exception:
         return _translate(error, is_lost=not self.raw.open)
 
@@ -69,14 +86,18 @@ def connect_pymysql(address: MySQLAddress) -> PyMySQLHandle:
     try:
         connection = pymysql.connect(**address.arguments(), write_timeout=address.write_timeout)
         set_keepalive(connection._sock)  # type: ignore[attr-defined]  # noqa: SLF001
-        with connection.cursor(Cursor) as cursor:
-            for setting in SESSION:
-                cursor.execute(setting)
+        _set_up(connection)
     except pymysql.Error as error:
         raise _translate(error, is_lost=False) from error
     except OSError as error:  # files of the SSL options
         raise Unavailable(f"{type(error).__name__}: {error}") from error
     return PyMySQLHandle(connection)
+
+
+def _set_up(connection: pymysql.Connection[Any]) -> None:
+    with connection.cursor(Cursor) as cursor:
+        for setting in SESSION:
+            cursor.execute(setting)
 
 
 def _translate(error: Exception, *, is_lost: bool) -> Exception:

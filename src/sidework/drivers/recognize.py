@@ -43,6 +43,11 @@ def arecognize(connection: object, database: str) -> AsyncHandle:
     return handle
 
 
+def is_async_handle(connection: object) -> bool:
+    """Is it a handle whose operations are awaited?"""
+    return any(kind.is_async for kind in _KINDS if _is_instance(connection, kind.module, kind.name))
+
+
 @dataclass(frozen=True, slots=True)
 class _Kind:
     """A class of a library, and our adapter for it; `database` is None where the adapter tells it."""

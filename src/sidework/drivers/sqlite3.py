@@ -80,6 +80,9 @@ class SqliteHandle:
         self.rollback()
         self.raw.isolation_level = None if value else "IMMEDIATE"
 
+    def renew(self) -> None:
+        """SQLite cannot forget a session's pragmas, and opening is quick."""
+
     def translate(self, error: Exception) -> Exception:
         return translate(error)
 

@@ -6,137 +6,26 @@ handler left the transaction as it was; after that the job is settled in it, fen
 
 from __future__ import annotations
 
-import asyncio
 import secrets
-from collections.abc import Callable
 from contextlib import suppress
-from threading import Lock
-from typing import Any, Protocol
+from typing import Any, NoReturn
 
 from sidework.core.job import JobRow, JobState
 from sidework.core.lifecycle import Settlement
 from sidework.core.ops import Op
 from sidework.core.store import JobFilter, Store
 from sidework.drivers.base import AsyncHandle, Handle, adrive, drive
-from sidework.drivers.owned import AsyncOwned, AsyncRunner, Owned, Runner, adiscard, discard
-from sidework.drivers.recognize import arecognize, recognize
-from sidework.errors import LeaseLost, TransactionBroken, TransactionCommitted, Unavailable
-
-
-class Source(Protocol):
-    """Where a handler's connection comes from, and where it goes afterwards."""
-
-    def open(self) -> Handle: ...
-
-    def close(self, handle: Any, *, is_clean: bool) -> None: ...
-
-
-class AsyncSource(Protocol):
-    """The same, async."""
-
-    async def open(self) -> AsyncHandle: ...
-
-    async def close(self, handle: Any, *, is_clean: bool) -> None: ...
-
-
-class PoolSource:
-    """Connections of ours, taken out of autocommit for the handler; `gate` lets one through where there is one writer."""
-
-    def __init__(self, owned: Owned, gate: Lock | None = None) -> None:
-        self._owned = owned
-        self._gate = gate
-
-    def open(self) -> Handle:
-        if self._gate is not None:
-            self._gate.acquire()
-        try:
-            handle = self._owned.take()
-            handle.set_autocommit(False)
-        except BaseException:
-            self._leave()
-            raise
-        return handle
-
-    def close(self, handle: Any, *, is_clean: bool) -> None:
-        try:
-            if is_clean:
-                handle.set_autocommit(True)
-                self._owned.give(handle)
-            else:
-                discard(handle)
-        finally:
-            self._leave()
-
-    def _leave(self) -> None:
-        if self._gate is not None:
-            self._gate.release()
-
-
-class AsyncPoolSource:
-    """The same, async."""
-
-    def __init__(self, owned: AsyncOwned, gate: Lock | None = None) -> None:
-        self._owned = owned
-        self._gate = gate
-
-    async def open(self) -> AsyncHandle:
-        while self._gate is not None and not self._gate.acquire(blocking=False):  # noqa: ASYNC110 - a thread may hold it
-            await asyncio.sleep(_GATE_PAUSE)  # waiting in a thread of its own could not be cancelled
-        try:
-            handle = await self._owned.take()
-            await handle.set_autocommit(False)
-        except BaseException:
-            self._leave()
-            raise
-        return handle
-
-    async def close(self, handle: Any, *, is_clean: bool) -> None:
-        try:
-            if is_clean:
-                await handle.set_autocommit(True)
-                await self._owned.give(handle)
-            else:
-                await adiscard(handle)
-        finally:
-            self._leave()
-
-    def _leave(self) -> None:
-        if self._gate is not None:
-            self._gate.release()
-
-
-_GATE_PAUSE = 0.002
-
-
-class FactorySource:
-    """What the application's `job_connection` makes: a Session of a sessionmaker, or Django's connection of an alias."""
-
-    def __init__(self, factory: Callable[[], Any] | str, database: str) -> None:
-        self._factory = factory
-        self._database = database
-
-    def open(self) -> Handle:
-        return recognize(self._factory if isinstance(self._factory, str) else self._factory(), self._database)
-
-    def close(self, handle: Any, *, is_clean: bool) -> None:
-        if not isinstance(self._factory, str):  # Django keeps its connection for the thread
-            handle.close()
-        elif not is_clean:
-            discard(handle)
-
-
-class AsyncFactorySource:
-    """The same for an async factory."""
-
-    def __init__(self, factory: Callable[[], Any], database: str) -> None:
-        self._factory = factory
-        self._database = database
-
-    async def open(self) -> AsyncHandle:
-        return arecognize(self._factory(), self._database)
-
-    async def close(self, handle: Any, *, is_clean: bool) -> None:
-        await handle.close()
+from sidework.drivers.owned import AsyncRunner, Runner
+from sidework.drivers.sources import AsyncSource, Source
+from sidework.errors import (
+    ConfigurationError,
+    DatabaseError,
+    LeaseLost,
+    Transient,
+    TransactionBroken,
+    TransactionCommitted,
+    Unavailable,
+)
 
 
 class JobTransaction:
@@ -157,15 +46,21 @@ class JobTransaction:
             handle = self._source.open()
             try:
                 handle.begin()
+                refuse_autocommit(handle)
                 self._marker = drive(self._sentinel(), handle.execute)
             except Exception as error:
                 self._source.close(handle, is_clean=False)
-                raise handle.translate(error) from error
+                raise_fault(handle, error)
             except BaseException:
                 self._source.close(handle, is_clean=False)
                 raise
             self._handle = handle
         return self._handle.raw
+
+    @property
+    def is_ambient(self) -> bool:
+        """Does the handler use the connection without asking for it?"""
+        return self._source.is_ambient
 
     @property
     def is_open(self) -> bool:
@@ -196,6 +91,7 @@ class JobTransaction:
         """Roll back whatever is open."""
         handle, self._handle = self._handle, None
         if handle is None:
+            self._source.let_go()
             return
         is_clean = False
         try:
@@ -206,6 +102,15 @@ class JobTransaction:
         with suppress(Exception):
             self._source.close(handle, is_clean=is_clean)
 
+    def undo(self, error: BaseException) -> BaseException:
+        """Roll back after `error`; what the attempt failed with: TransactionCommitted where the handler had committed."""
+        self.abort()
+        try:
+            is_committed = self._was_committed()
+        except DatabaseError:  # the fault that brought us here is the one to report
+            return error
+        return committed(error) if is_committed else error
+
     def _sentinel(self) -> Op[str]:
         return open_sentinel(self._store, self._name, self._job)
 
@@ -215,19 +120,22 @@ class JobTransaction:
             drive(self._store.close_sentinel(self._name, self._marker), handle.execute)
         except Exception as error:
             fault = handle.translate(error)
-            if isinstance(fault, Unavailable):
-                raise fault from error
             self.abort()
-            raise explain_release(self._aside.run(lambda: self._store.read_sentinel(self._marker)), error) from error
+            raise explain_release(self._was_committed(), fault, error) from error
+        self._marker = ""
+
+    def _was_committed(self) -> bool:
+        """Did the handler commit by itself? Asked once, on another connection."""
+        marker, self._marker = self._marker, ""
+        return bool(marker) and self._aside.run(lambda: self._store.read_sentinel(marker))
 
     def _commit(self, handle: Handle, settlement: Settlement) -> None:
         try:
             handle.commit()
         except Exception as error:
-            fault = handle.translate(error)
             rows = self._aside.run(lambda: self._store.find_jobs(JobFilter(ids=(settlement.id,), limit=1)))
             if not any(is_settled(row.token, row.state, settlement) for row in rows):
-                raise fault from error
+                raise_fault(handle, error)
 
 
 class AsyncJobTransaction:
@@ -247,10 +155,11 @@ class AsyncJobTransaction:
         handle = await self._source.open()
         try:
             await handle.begin()
+            refuse_autocommit(handle)
             self._marker = await adrive(self._sentinel(), handle.execute)
         except Exception as error:
             await self._source.close(handle, is_clean=False)
-            raise handle.translate(error) from error
+            raise_fault(handle, error)
         except BaseException:
             await self._source.close(handle, is_clean=False)
             raise
@@ -277,6 +186,7 @@ class AsyncJobTransaction:
         """Roll back whatever is open."""
         handle, self._handle = self._handle, None
         if handle is None:
+            self._source.let_go()
             return
         is_clean = False
         try:
@@ -286,6 +196,15 @@ class AsyncJobTransaction:
             is_clean = False
         with suppress(Exception):
             await self._source.close(handle, is_clean=is_clean)
+
+    async def undo(self, error: BaseException) -> BaseException:
+        """Roll back after `error`; what the attempt failed with: TransactionCommitted where the handler had committed."""
+        await self.abort()
+        try:
+            is_committed = await self._was_committed()
+        except DatabaseError:  # the fault that brought us here is the one to report
+            return error
+        return committed(error) if is_committed else error
 
     def _sentinel(self) -> Op[str]:
         return open_sentinel(self._store, self._name, self._job)
@@ -298,20 +217,22 @@ class AsyncJobTransaction:
             await adrive(self._store.close_sentinel(self._name, self._marker), handle.execute)
         except Exception as error:
             fault = handle.translate(error)
-            if isinstance(fault, Unavailable):
-                raise fault from error
             await self.abort()
-            is_committed = await self._aside.run(lambda: self._store.read_sentinel(self._marker))
-            raise explain_release(is_committed, error) from error
+            raise explain_release(await self._was_committed(), fault, error) from error
+        self._marker = ""
+
+    async def _was_committed(self) -> bool:
+        """Did the handler commit by itself? Asked once, on another connection."""
+        marker, self._marker = self._marker, ""
+        return bool(marker) and await self._aside.run(lambda: self._store.read_sentinel(marker))
 
     async def _commit(self, handle: AsyncHandle, settlement: Settlement) -> None:
         try:
             await handle.commit()
         except Exception as error:
-            fault = handle.translate(error)
             rows = await self._aside.run(lambda: self._store.find_jobs(JobFilter(ids=(settlement.id,), limit=1)))
             if not any(is_settled(row.token, row.state, settlement) for row in rows):
-                raise fault from error
+                raise_fault(handle, error)
 
 
 def sentinel_name() -> str:
@@ -337,14 +258,40 @@ def is_settled(token: int | None, state: JobState, settlement: Settlement) -> bo
     return token == settlement.token and state == settlement.state
 
 
-def explain_release(is_committed: bool, error: Exception) -> Exception:
+def committed(cause: BaseException) -> TransactionCommitted:
+    """That the handler ended the transaction for good, which no retry can mend."""
+    error = TransactionCommitted(
+        "the handler committed its transaction itself (COMMIT, or DDL on MySQL): what it committed stays, the rest is"
+        " rolled back, and the job is not run again. Leave the commit to Sidework, or declare at_least_once"
+    )
+    error.__cause__ = cause
+    return error
+
+
+def explain_release(is_committed: bool, fault: Exception, error: Exception) -> Exception:
     """Why the sentinel could not be released."""
     if is_committed:
-        return TransactionCommitted(
-            "the handler committed its transaction itself (COMMIT, or DDL on MySQL): what it committed stays, the rest is"
-            " rolled back, and the job is not run again. Leave the commit to Sidework, or declare at_least_once"
-        )
+        return committed(error)
+    if isinstance(fault, Unavailable):
+        return fault
     return TransactionBroken(
         f"the handler rolled back or broke its transaction ({type(error).__name__}: {' '.join(str(error).split())[:300]});"
         " use a savepoint around statements that may fail"
     )
+
+
+def refuse_autocommit(handle: Handle | AsyncHandle) -> None:
+    """What a handler writes after a commit of its own would be stored, and could only be reported."""
+    if handle.is_autocommit():
+        raise ConfigurationError(
+            f"job_connection made {type(handle.raw).__name__} in autocommit, in which a job cannot be undone: give a"
+            " factory of connections or sessions that begin transactions"
+        )
+
+
+def raise_fault(handle: Handle | AsyncHandle, error: Exception) -> NoReturn:
+    """The error in our words where the database is away; else as the library raised it, for the task's retry policy."""
+    fault = handle.translate(error)
+    if fault is not error and isinstance(fault, (Unavailable, Transient)):
+        raise fault from error
+    raise error

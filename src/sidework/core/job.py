@@ -104,7 +104,10 @@ class NewJob:
 
 @dataclass(frozen=True, slots=True)
 class JobRow:
-    """A stored job with its arguments, errors and result still text, and times as microseconds since 1970 in UTC."""
+    """A stored job with its arguments, errors and result still text, and times as microseconds since 1970 in UTC.
+
+    `run_at` and `enqueued_at` are None only on a row that was just stored by a database that does not answer with them.
+    """
 
     id: UUID
     task: str
@@ -116,8 +119,8 @@ class JobRow:
     max_attempts: int | None
     crashes: int
     max_crashes: int | None
-    run_at: int
-    enqueued_at: int
+    run_at: int | None
+    enqueued_at: int | None
     started_at: int | None = None
     finished_at: int | None = None
     worker: str | None = None

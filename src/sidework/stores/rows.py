@@ -16,10 +16,8 @@ from sidework.errors import IdConflict
 
 T = TypeVar("T")
 
-CHUNK = 1000
-"""Jobs in one statement: beyond it a statement gains nothing and a packet can grow too large."""
-
-CHUNK_BYTES = 2_000_000
+BATCH = 1000
+"""Rows that one statement changes at the most."""
 
 
 def as_json(value: object) -> str:
@@ -91,24 +89,7 @@ def read_worker(row: Row) -> WorkerRow:
     )
 
 
-def chunked(jobs: Iterable[NewJob]) -> Iterator[list[NewJob]]:
-    """The jobs in chunks bounded by number and size, read lazily; ids given twice never share a chunk."""
-    chunk: list[NewJob] = []
-    size = 0
-    given: set[UUID] = set()
-    for job in jobs:
-        if chunk and (len(chunk) == CHUNK or size + len(job.payload) > CHUNK_BYTES or job.id in given):
-            yield chunk
-            chunk, size, given = [], 0, set()
-        chunk.append(job)
-        size += len(job.payload)
-        if job.given:
-            given.add(job.id)
-    if chunk:
-        yield chunk
-
-
-def batches(items: Iterable[T], size: int = CHUNK) -> Iterator[list[T]]:
+def batches(items: Iterable[T], size: int = BATCH) -> Iterator[list[T]]:
     """The items in lists of at most `size`."""
     iterator = iter(items)
     while batch := list(islice(iterator, size)):
@@ -162,8 +143,8 @@ def micros(seconds: float | None) -> int | None:
     return None if seconds is None else round(seconds * 1_000_000)
 
 
-def inserted_row(job: NewJob, run_at: int, enqueued_at: int) -> JobRow:
-    """The row of a job that was just stored."""
+def inserted_row(job: NewJob, run_at: int | None, enqueued_at: int | None) -> JobRow:
+    """The row of a job that was just stored; times are None where only the database knows them."""
     return JobRow(
         id=job.id,
         task=job.task,

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from sidework.core.job import NewJob, to_micros
 from sidework.core.lifecycle import Settlement
-from sidework.stores.rows import as_json, micros, settlement_documents
+from sidework.stores.rows import as_json, job_documents, micros, settlement_documents
 
 _BEYOND_ASCII = re.compile(r"[^\x00-\x7f]+")
 
@@ -51,26 +51,13 @@ def settlement_list(settlements: Sequence[Settlement]) -> str:
     return escape_json(settlement_documents(sorted(settlements, key=lambda settlement: settlement.id)))
 
 
-def due_time(job: NewJob, now: int) -> int:
-    """When a new job is due, for a database whose clock shows `now`."""
-    return to_micros(job.run_at) if job.run_at is not None else now + (micros(job.delay) or 0)
+def due_time(job: NewJob, now: int | None) -> int | None:
+    """When a new job is due, as far as it is known here: an insert does not answer with the server's time."""
+    if job.run_at is not None:
+        return to_micros(job.run_at)
+    return None if now is None else now + (micros(job.delay) or 0)
 
 
-def job_list(jobs: Sequence[NewJob], now: int) -> str:
-    """New jobs for `insert_jobs.sql`."""
-    return ascii_json(
-        [
-            {
-                "id": str(job.id),
-                "queue": job.queue,
-                "task": job.task,
-                "payload": job.payload,
-                "priority": job.priority,
-                "run_at": due_time(job, now),
-                "max_attempts": job.max_attempts,
-                "max_crashes": job.max_crashes,
-                "tags": as_json(job.tags) if job.tags else None,
-            }
-            for job in jobs
-        ]
-    )
+def job_list(jobs: Sequence[NewJob]) -> str:
+    """New jobs for `insert_jobs.sql`, which expects them in order."""
+    return escape_json(job_documents(jobs))

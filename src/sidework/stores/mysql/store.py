@@ -8,7 +8,6 @@ are locked, because a caller's REPEATABLE READ locks the gap where a row is miss
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from itertools import chain
 from uuid import UUID
 
 from sidework.core.job import FINISHED, JobRow, JobState, NewJob
@@ -26,6 +25,7 @@ from sidework.core.store import (
     Rescued,
     WorkerRow,
 )
+from sidework.stores.chunks import insert_in_chunks
 from sidework.stores.mysql.claims import Claims
 from sidework.stores.mysql.params import (
     ascii_json,
@@ -43,7 +43,6 @@ from sidework.stores.rows import (
     as_text,
     batches,
     check_same_job,
-    chunked,
     inserted_row,
     micros,
     read_ids,
@@ -71,30 +70,7 @@ class MySQLStore:
     # jobs
 
     def insert_jobs(self, jobs: Iterable[NewJob], now: int | None = None) -> Op[list[JobRow]]:
-        chunks = chunked(jobs)
-        first = next(chunks, None)
-        if first is None:
-            return []
-        # The clock is read apart, because an insert returns nothing.
-        [[clock, reservation]] = yield self._sql.peek("read_clock", {"now": now})
-        now = int(clock)
-        second = next(chunks, None)
-        if second is None and not any(job.given for job in first):
-            yield self._sql.alone("insert_jobs", {"jobs": job_list(first, now), "now": now})
-            return [inserted_row(job, due_time(job, now), now) for job in first]
-        rows: list[JobRow] = []
-        yield Statement("savepoint sidework_jobs")
-        try:
-            for number, chunk in enumerate(chain([first], [second] if second else [], chunks)):
-                rows += yield from self._insert_chunk(chunk, now, f"{as_text(reservation)}/{number}")
-        except GeneratorExit:
-            raise
-        except BaseException:
-            yield Statement("rollback to savepoint sidework_jobs")
-            yield Statement("release savepoint sidework_jobs")
-            raise
-        yield Statement("release savepoint sidework_jobs")
-        return rows
+        return insert_in_chunks(jobs, lambda chunk: self._insert_chunk(chunk, now), most_given=0)
 
     def claim_jobs(self, claim: Claim) -> Op[Claimed]:
         return self._claims.claim(claim)
@@ -282,20 +258,23 @@ class MySQLStore:
 
     # parts
 
-    def _insert_chunk(self, chunk: list[NewJob], now: int, reservation: str) -> Op[list[JobRow]]:
-        kept = yield from self._kept_jobs([job.id for job in chunk if job.given], reservation)
+    def _insert_chunk(self, chunk: list[NewJob], now: int | None) -> Op[list[JobRow]]:
+        given = [job.id for job in chunk if job.given]
+        if not given:
+            yield self._sql.alone("insert_jobs", {"jobs": job_list(chunk), "now": now})
+            return [inserted_row(job, due_time(job, now), now) for job in chunk]
+        kept = yield from self._kept_jobs(given)
         new = [job for job in chunk if job.id not in kept]
         if new:
-            yield self._sql("insert_jobs", {"jobs": job_list(new, now), "now": now})
+            yield self._sql("insert_jobs", {"jobs": job_list(new), "now": now})
         return [
             check_same_job(job, kept[job.id]) if job.id in kept else inserted_row(job, due_time(job, now), now)
             for job in chunk
         ]
 
-    def _kept_jobs(self, given: list[UUID], reservation: str) -> Op[dict[UUID, JobRow]]:
-        if not given:
-            return {}
-        params = {"ids": id_list(given), "reservation": reservation}
+    def _kept_jobs(self, given: list[UUID]) -> Op[dict[UUID, JobRow]]:
+        [[reservation]] = yield self._sql.peek("new_reservation")
+        params = {"ids": id_list(given), "reservation": as_text(reservation)}
         yield self._sql("reserve_ids", params)
         free = read_ids((yield self._sql("reserved_ids", params)))
         taken = [id for id in given if id not in free]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from itertools import chain
 from uuid import UUID
 
 from sidework.core.job import FINISHED, JobRow, JobState, NewJob
@@ -22,13 +21,13 @@ from sidework.core.store import (
     Rescued,
     WorkerRow,
 )
+from sidework.stores.chunks import insert_in_chunks
 from sidework.stores.filters import Conditions, compose
 from sidework.stores.rows import (
     as_json,
     as_text,
     batches,
     check_same_job,
-    chunked,
     inserted_row,
     job_documents,
     micros,
@@ -65,26 +64,7 @@ class PostgresStore:
     # jobs
 
     def insert_jobs(self, jobs: Iterable[NewJob], now: int | None = None) -> Op[list[JobRow]]:
-        chunks = chunked(jobs)
-        first = next(chunks, None)
-        if first is None:
-            return []
-        second = next(chunks, None)
-        if second is None and sum(job.given for job in first) <= 1:
-            return (yield from self._insert_chunk(first, now))
-        yield Statement("savepoint sidework_jobs")
-        rows: list[JobRow] = []
-        try:
-            for chunk in chain([first], [second] if second else [], chunks):
-                rows += yield from self._insert_chunk(chunk, now)
-        except GeneratorExit:
-            raise
-        except BaseException:
-            yield Statement("rollback to savepoint sidework_jobs")
-            yield Statement("release savepoint sidework_jobs")
-            raise
-        yield Statement("release savepoint sidework_jobs")
-        return rows
+        return insert_in_chunks(jobs, lambda chunk: self._insert_chunk(chunk, now))
 
     def claim_jobs(self, claim: Claim) -> Op[Claimed]:
         params: dict[str, Value] = {

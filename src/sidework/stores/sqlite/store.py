@@ -8,7 +8,6 @@ transaction, and what only looks (`peek`) stays outside it. Statements that writ
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from itertools import chain
 from uuid import UUID
 
 from sidework.core.job import FINISHED, JobRow, JobState, NewJob
@@ -26,13 +25,13 @@ from sidework.core.store import (
     Rescued,
     WorkerRow,
 )
+from sidework.stores.chunks import insert_in_chunks
 from sidework.stores.filters import Conditions, compose
 from sidework.stores.rows import (
     as_json,
     as_text,
     batches,
     check_same_job,
-    chunked,
     inserted_row,
     job_documents,
     micros,
@@ -62,27 +61,7 @@ class SQLiteStore:
     # jobs
 
     def insert_jobs(self, jobs: Iterable[NewJob], now: int | None = None) -> Op[list[JobRow]]:
-        chunks = chunked(jobs)
-        first = next(chunks, None)
-        if first is None:
-            return []
-        second = next(chunks, None)
-        if second is None and sum(job.given for job in first) <= 1:
-            return (yield from self._insert_chunk(first, now))
-        yield self._change("open_transaction")
-        yield Statement("savepoint sidework_jobs")
-        rows: list[JobRow] = []
-        try:
-            for chunk in chain([first], [second] if second else [], chunks):
-                rows += yield from self._insert_chunk(chunk, now)
-        except GeneratorExit:
-            raise
-        except BaseException:
-            yield Statement("rollback to savepoint sidework_jobs")
-            yield Statement("release savepoint sidework_jobs")
-            raise
-        yield Statement("release savepoint sidework_jobs")
-        return rows
+        return insert_in_chunks(jobs, lambda chunk: self._insert_chunk(chunk, now), opening=(self._change("open_transaction"),))
 
     def claim_jobs(self, claim: Claim) -> Op[Claimed]:
         params = {

@@ -5,15 +5,17 @@ insert into {p}jobs (
 )
 select
   b.id, b.queue, b.task, b.payload,
-  case when b.run_at <= :now then 1 else 0 end,
-  -b.priority, b.run_at, :now, b.max_attempts, b.max_crashes, b.tags
-from json_table(convert(:jobs using utf8mb4), '$[*]' columns (
+  case when coalesce(b.run_at, clock.now + b.delay, clock.now) <= clock.now then 1 else 0 end,
+  -b.priority, coalesce(b.run_at, clock.now + b.delay, clock.now), clock.now, b.max_attempts, b.max_crashes, b.tags
+from (select {now} as now) as clock
+cross join json_table(convert(:jobs using utf8mb4), '$[*]' columns (
   id char(36) character set ascii path '$.id',
   queue varchar(100) character set utf8mb4 path '$.queue',
   task varchar(200) character set utf8mb4 path '$.task',
   payload longtext character set utf8mb4 path '$.payload',
   priority bigint path '$.priority',
   run_at bigint path '$.run_at',
+  delay bigint path '$.delay',
   max_attempts integer path '$.max_attempts',
   max_crashes integer path '$.max_crashes',
   tags longtext character set utf8mb4 path '$.tags'

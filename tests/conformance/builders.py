@@ -51,6 +51,18 @@ def new_job(task: str = "t", queue: str = "q", payload: str = "[[],{}]", **more:
     return NewJob(**{"id": new_id(), "given": given, **more}, task=task, queue=queue, payload=payload)
 
 
+def due(row: JobRow) -> int:
+    """When a stored job is due."""
+    assert row.run_at is not None
+    return row.run_at
+
+
+def enqueued(row: JobRow) -> int:
+    """When a stored job was enqueued."""
+    assert row.enqueued_at is not None
+    return row.enqueued_at
+
+
 def new_jobs(number: int, **more: Any) -> list[NewJob]:
     return [new_job(**more) for _ in range(number)]
 

@@ -13,7 +13,20 @@ from sidework.core.ops import Statement
 from sidework.core.store import JobFilter
 from sidework.errors import IdConflict
 from tests.conformance.bench import Bench
-from tests.conformance.builders import T0, at, done, failed, ids, moment, new_id, new_job, new_jobs, recorded
+from tests.conformance.builders import (
+    T0,
+    at,
+    done,
+    due,
+    enqueued,
+    failed,
+    ids,
+    moment,
+    new_id,
+    new_job,
+    new_jobs,
+    recorded,
+)
 
 
 class Broken(Exception):
@@ -148,10 +161,10 @@ def test_a_due_time_in_the_past_stays(bench: Bench) -> None:
 
 
 def test_without_a_clock_of_ours_the_databases_rules(bench: Bench) -> None:
-    first, second = (bench.insert(new_job(), now=None)[0] for _ in range(2))
-    later = bench.insert(new_job(delay=3600), now=None)[0]
-    assert 1_600_000_000_000_000 < first.enqueued_at <= second.enqueued_at <= later.enqueued_at
-    assert later.run_at == later.enqueued_at + 3_600_000_000
+    inserted = [bench.insert(new_job(delay=delay), now=None)[0] for delay in (None, None, 3600.0)]
+    first, second, later = (bench.get(row.id) for row in inserted)
+    assert 1_600_000_000_000_000 < enqueued(first) <= enqueued(second) <= enqueued(later)
+    assert due(later) == enqueued(later) + 3_600_000_000
     bench.register("v", now=None)
     assert ids(bench.claim(worker="v", now=None)) == [first.id, second.id]
 

@@ -25,7 +25,7 @@ from sidework.drivers.owned import AsyncOwned, Owned
 from sidework.drivers.pymysql import PyMySQLHandle, connect_pymysql
 from sidework.errors import DatabaseError, SchemaError, Unavailable
 from sidework.stores.mysql import MySQLStore
-from tests.conformance.builders import DEADLINE, T0, claim, done, ids, new_id, new_job, new_jobs, worker
+from tests.conformance.builders import DEADLINE, T0, claim, done, due, ids, new_id, new_job, new_jobs, worker
 
 TEXT = '[["é😀"],{}]'
 
@@ -160,8 +160,9 @@ def test_a_job_is_due_by_the_clock_of_the_server_in_utc(database: Database) -> N
     with database.caller(autocommit=True) as caller:
         caller.execute(Statement("set time_zone = '-11:00'"))
         before = time.time_ns() // 1000
-        (row,) = Borrowed(caller).run(lambda: database.store.insert_jobs([new_job()]))
-    assert before - 1_000_000 < row.run_at < time.time_ns() // 1000 + 1_000_000
+        (job,) = Borrowed(caller).run(lambda: database.store.insert_jobs([new_job()]))
+        (row,) = Borrowed(caller).run(lambda: database.store.find_jobs(JobFilter(ids=(job.id,))))
+    assert before - 1_000_000 < due(row) < time.time_ns() // 1000 + 1_000_000
 
 
 # locks

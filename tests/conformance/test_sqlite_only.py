@@ -39,7 +39,19 @@ from sidework.errors import (
 )
 from sidework.stores.sqlite import SQLiteStore
 from sidework.stores.sqlite.store import NOW
-from tests.conformance.builders import DEADLINE, at_once, claim, done, ids, lost, new_id, new_job, new_jobs, worker
+from tests.conformance.builders import (
+    DEADLINE,
+    at_once,
+    claim,
+    done,
+    enqueued,
+    ids,
+    lost,
+    new_id,
+    new_job,
+    new_jobs,
+    worker,
+)
 
 STORE = SQLiteStore("sidework")
 
@@ -629,7 +641,7 @@ def test_the_clock_is_exact_to_the_millisecond() -> None:
 def test_the_clock_is_the_systems(owned: Owned) -> None:
     before = to_micros(datetime.now(UTC)) // 1000 * 1000
     [row] = insert(owned)
-    assert before <= row.enqueued_at <= to_micros(datetime.now(UTC))
+    assert before <= enqueued(row) <= to_micros(datetime.now(UTC))
 
 
 def test_the_overview_is_readable(owned: Owned) -> None:

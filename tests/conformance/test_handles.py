@@ -224,8 +224,9 @@ def test_settings_of_the_handle_neither_change_what_we_read_nor_are_changed_by_u
     before = caller.execute("select 1 as one, 'two' as two")
     [row] = caller.enqueue(shop.store, [job])
     [same] = caller.enqueue(shop.store, [job])
-    assert (row.id, row.task, row.queue, row.payload) == (job.id, job.task, job.queue, job.payload)
-    assert (same.id, same.payload, same.run_at) == (row.id, row.payload, row.run_at)
+    for each in (row, same):
+        assert (each.id, each.task, each.queue, each.payload) == (job.id, job.task, job.queue, job.payload)
+    assert same.run_at == same.enqueued_at
     after = caller.execute("select 1 as one, 'two' as two")
     assert (type(after), after) == (type(before), before)
     caller.commit()

@@ -11,7 +11,7 @@ WORKERS ?= 2
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: .venv/demo.stamp ## Show the main job on SQLite, in about a minute (ARGS="--help" for more)
+demo: .venv/demo.stamp $(if $(findstring postgres,$(ARGS)),.venv/postgres.stamp) ## Show the main job in half a minute (ARGS="--postgres", "--help")
 	@$(BIN)/sidework demo $(ARGS)
 
 test: .venv/test.stamp ## Run the whole suite on PostgreSQL, MariaDB and SQLite (ARGS="-k claim -n0" goes to pytest)
@@ -47,6 +47,10 @@ clean: ## Remove what the commands made
 
 .venv/demo.stamp: .venv/made.stamp pyproject.toml
 	@$(PIP) --editable '.[cli]'
+	@touch $@
+
+.venv/postgres.stamp: .venv/demo.stamp
+	@$(PIP) --editable '.[cli,demo,postgres]'
 	@touch $@
 
 .venv/test.stamp: .venv/made.stamp pyproject.toml scripts/setup-system

@@ -44,6 +44,19 @@ def test_hot_operations_read_few_rows_on_analyzed_tables_too(make_fresh: MakeBen
     assert {name: rows for name, rows in found.items() if rows > BOUND["postgresql"]} == {}, found
 
 
+def test_hot_operations_read_few_rows_of_one_lane_that_holds_everything(make_fresh: MakeBench) -> None:
+    bench = make_fresh(POSTGRES)
+    bench.register()
+    bench.insert_all(new_job() for _ in range(MANY))
+    running = bench.claim(10)
+    schema = bench.store.migrations[0].up[0].split('"')[1]
+    with bench.transaction() as session:
+        session.execute(f'analyze "{schema}".jobs')
+    hot = _hot(bench.store, running)
+    found = {name: _measure(bench, hot[name]) for name in ("claim", "finish", "release")}
+    assert {name: rows for name, rows in found.items() if rows > BOUND["postgresql"]} == {}, found
+
+
 def test_a_claim_locks_few_more_rows_than_it_takes_on_mysql(make_fresh: MakeBench) -> None:
     bench = make_fresh(MYSQL)
     _fill(bench)

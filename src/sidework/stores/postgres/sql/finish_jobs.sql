@@ -1,4 +1,5 @@
 -- Fenced by the token: a job that was rescued, deleted or settled meanwhile matches nothing and its id does not come back.
+-- The array keeps the planner from reading a small table whole, as a join with a batch of unknown size does.
 with settled as (
   select *
   from json_to_recordset(CAST(:settlements AS json)) as s(
@@ -8,7 +9,8 @@ with settled as (
 gone as (
   delete from {p}jobs as j
   using settled as s
-  where j.id = s.id
+  where j.id = any (array(select id from settled))
+    and j.id = s.id
     and j.token = s.token
   returning
     j.id, j.queue, j.task, j.payload, s.state, j.priority, j.run_at, j.enqueued_at, j.started_at,

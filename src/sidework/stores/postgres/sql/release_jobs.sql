@@ -15,6 +15,7 @@ set stage = case when coalesce(s.now + s.delay, j.run_at) <= s.now then 1 else 0
   token = null,
   started_at = null
 from settled as s
-where j.id = s.id
+where j.id = any (array(select id from settled))
+  and j.id = s.id
   and j.token = s.token
 returning CAST(j.id AS text)

@@ -127,9 +127,6 @@ class Bench(Actor):
     def others(self, number: int) -> list[Bench]:
         return [self.other() for _ in range(number)]
 
-    def close(self) -> None:
-        self._line.close()
-
     def open(self) -> Session:
         """A connection with an open transaction."""
         return Session(self.store, self._line.open())

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.conformance.bench import Bench
-from tests.conformance.lines import Line, close_all
+from tests.conformance.lines import Line
 from tests.conformance.pairs import PAIRS, SERVERS, STORES, Pair
 from tests.conformance.tables import SpareTables
 from tests.servers.mariadb import MariaAdmin
@@ -18,6 +18,9 @@ from tests.servers.plugin import MARIADB, POSTGRES, SHARED
 from tests.servers.postgres import PostgresAdmin
 
 MakeBench = Callable[[Pair], Bench]
+
+KEPT = 8
+"""Pools of each pair that are kept for the next test."""
 
 
 @pytest.fixture(scope="session")
@@ -56,24 +59,42 @@ def url_of(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[Pair], s
     return url
 
 
+@pytest.fixture(scope="session")
+def idle_lines() -> Iterator[dict[str, list[Line]]]:
+    """Connections to the servers that tests have left, by pair: making some takes longer than most tests."""
+    idle: dict[str, list[Line]] = defaultdict(list)
+    yield idle
+    for lines in idle.values():
+        for line in lines:
+            line.close()
+
+
 @pytest.fixture
-def lines() -> Iterator[list[Line]]:
-    """Every connection of the test, closed at its end."""
-    lines: list[Line] = []
+def lines(idle_lines: dict[str, list[Line]]) -> Iterator[list[tuple[Pair, Line]]]:
+    """Every connection of the test."""
+    lines: list[tuple[Pair, Line]] = []
     yield lines
-    close_all(lines)
+    for pair, line in lines:
+        line.reset()
+        if pair in SERVERS and len(idle_lines[pair.name]) < KEPT:
+            idle_lines[pair.name].append(line)
+        else:
+            line.close()
 
 
 @pytest.fixture
-def make_on(url_of: Callable[[Pair], str], lines: list[Line]) -> Callable[[Pair, str], Bench]:
+def make_on(
+    url_of: Callable[[Pair], str], lines: list[tuple[Pair, Line]], idle_lines: dict[str, list[Line]]
+) -> Callable[[Pair, str], Bench]:
     """Makes benches on tables of a name, which may not be there."""
 
     def make(pair: Pair, name: str) -> Bench:
         connect = pair.lines(url_of(pair))
 
         def open_line() -> Line:
-            lines.append(connect())
-            return lines[-1]
+            line = idle_lines[pair.name].pop() if idle_lines[pair.name] else connect()
+            lines.append((pair, line))
+            return line
 
         return Bench(pair.make_store(name), open_line)
 
@@ -101,7 +122,7 @@ def make_fresh(make_bare: MakeBench) -> MakeBench:
 
 @pytest.fixture
 def make_bench(
-    make_on: Callable[[Pair, str], Bench], spare_tables: SpareTables, lines: list[Line]
+    make_on: Callable[[Pair, str], Bench], spare_tables: SpareTables, lines: list[tuple[Pair, Line]]
 ) -> Iterator[MakeBench]:
     """The same on tables that may have been used before."""
     used: list[tuple[Pair, str, Bench]] = []
@@ -116,10 +137,11 @@ def make_bench(
         return bench
 
     yield make
-    close_all(lines)
+    for _, line in lines:
+        line.reset()
     for pair, name, bench in used:
         if pair in SERVERS:
-            spare_tables.give(pair, name, bench.other())
+            spare_tables.give(pair, name, bench)
 
 
 @pytest.fixture(params=PAIRS, ids=lambda pair: pair.name)

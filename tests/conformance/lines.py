@@ -41,6 +41,11 @@ class Line(Protocol):
 
     def run(self, make: Callable[[], Op[T]]) -> T: ...
     def open(self) -> Channel: ...
+
+    def reset(self) -> None:
+        """Roll back what is open."""
+        ...
+
     def close(self) -> None: ...
 
 
@@ -85,11 +90,14 @@ class SyncLine:
         self._taken.append(handle)
         return SyncChannel(handle)
 
-    def close(self) -> None:
+    def reset(self) -> None:
         while self._taken:
             handle = self._taken.pop()
             handle.rollback()
             self._pool.give(handle)
+
+    def close(self) -> None:
+        self.reset()
         self._pool.close()
 
 
@@ -139,22 +147,19 @@ class AsyncLine:
         self._taken.append(handle)
         return AsyncChannel(handle, self._runner)
 
+    def reset(self) -> None:
+        self._runner.run(self._reset())
+
     def close(self) -> None:
-        self._runner.run(self._close())
+        self.reset()
+        self._runner.run(self._pool.close())
         self._runner.close()
 
-    async def _close(self) -> None:
+    async def _reset(self) -> None:
         while self._taken:
             handle = self._taken.pop()
             await handle.rollback()
             await self._pool.give(handle)
-        await self._pool.close()
-
-
-def close_all(lines: list[Line]) -> None:
-    """Close the lines, and roll back what is open on them."""
-    while lines:
-        lines.pop().close()
 
 
 async def _coroutine(awaitable: Awaitable[T]) -> T:

@@ -99,7 +99,6 @@ def test_any_script_shows_the_same_on_every_database(make_bench: MakeBench, scri
         bench = make_bench(pair)
         play = Play(bench)
         shown.append([(what, getattr(play, what)(how)) for what, how in script] + play.everything())
-        bench.close()
     assert shown[0] == shown[1] == shown[2]
 
 

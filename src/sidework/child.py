@@ -31,7 +31,10 @@ from sidework.worker.lifespan import entered
 
 def main() -> None:
     """Serve the worker that started this process, until it closes the pipe."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the worker decides what it means
+    for each in (signal.SIGINT, signal.SIGTERM):
+        # They may reach the whole group, and the worker decides what they mean. Programs that a handler starts inherit
+        # what is ignored, but not a function.
+        signal.signal(each, lambda *_: None)
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     config = json.loads(sys.stdin.readline())
@@ -53,7 +56,7 @@ class Child:
         self._runner = runner
         self._answers = answers
         self._lock = threading.Lock()
-        self._rows: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
+        self._attempts: queue.SimpleQueue[Attempt] = queue.SimpleQueue()
         self._current: Attempt | None = None
         self._kit = WorkKit(self._setup, lambda awaitable: runner.run(_awaiting(awaitable)))
 
@@ -63,13 +66,11 @@ class Child:
         manager = entered(self._setup.hooks.lifespan)
         self._kit.state = self._runner.run(manager.__aenter__())
         while True:
-            self._say({"ended": write_answer(self._run(read_row(self._rows.get())))})
+            self._say({"ended": write_answer(self._run(self._attempts.get()))})
 
-    def _run(self, row: JobRow) -> Ended:
-        spec = self._setup.registry.get(row.task)
-        attempt = self._current = Attempt(row, spec, self._setup.codec, self._report)
+    def _run(self, attempt: Attempt) -> Ended:
         try:
-            if spec.is_async:
+            if attempt.spec.is_async:
                 return self._runner.run(CoroutineExecutor(self._kit).run(attempt))
             return run_here(attempt, self._kit)
         finally:
@@ -79,10 +80,21 @@ class Child:
         for line in sys.stdin:
             message = json.loads(line)
             if "run" in message:
-                self._rows.put(message["run"])
+                self._take(read_row(message["run"]))
             elif (attempt := self._current) is not None:
                 attempt.request_stop(Stop(message["stop"]))
         os._exit(0)  # the worker is gone: whatever runs here is fenced
+
+    def _take(self, row: JobRow) -> None:
+        """Accept an attempt, which can be asked to stop from now on."""
+        spec = self._setup.registry.find(row.task)
+        if spec is None:
+            self._say(
+                {"refused": f"task {row.task!r} is not declared by the modules that a process of its own imports"}
+            )
+            return
+        self._current = Attempt(row, spec, self._setup.codec, self._report)
+        self._attempts.put(self._current)
 
     def _report(self, note: ProgressNote) -> None:
         self._say({"progress": json.loads(note.text)})

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from sidework.core.failure import message_of, type_name
+
 if TYPE_CHECKING:
     from sidework.core.job import Job
 
@@ -194,7 +196,7 @@ def describe(event: Event) -> str:
         if name == "job":
             continue
         value = getattr(event, name)
-        text = f"{type(value).__name__}: {value}" if isinstance(value, BaseException) else str(value)
+        text = f"{type_name(value)}: {message_of(value)}" if isinstance(value, BaseException) else str(value)
         words.append(f"{name}={' '.join(text.split())[:500]}")
     return " ".join(words)
 

@@ -7,9 +7,9 @@ from __future__ import annotations
 import asyncio
 import queue
 import threading
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar, cast
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -93,3 +93,18 @@ def call_on(loop: asyncio.AbstractEventLoop, callback: Callable[..., object], *a
     """Call on a loop from any thread; one that is closed, or closes right now, has nobody left to tell."""
     with suppress(RuntimeError):
         loop.call_soon_threadsafe(callback, *args)
+
+
+def wait_on(loop: asyncio.AbstractEventLoop, awaitable: Awaitable[T]) -> T:
+    """Wait, in another thread than the loop's, for what the loop awaits; nothing that it raises ends the loop."""
+    value, error = asyncio.run_coroutine_threadsafe(_caught(awaitable), loop).result()
+    if error is not None:
+        raise error
+    return cast("T", value)
+
+
+async def _caught(awaitable: Awaitable[T]) -> tuple[T | None, BaseException | None]:
+    try:
+        return await awaitable, None
+    except BaseException as error:
+        return None, error

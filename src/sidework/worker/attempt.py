@@ -144,7 +144,9 @@ class Attempt:
 
     def adopt(self, verdict: Verdict, settlement: Settlement, exception: BaseException | None) -> Ended:
         """The end that another process came to."""
-        return Ended(self._after(settlement, self._shown(settlement.result)), verdict, settlement, exception, self.seconds)
+        return Ended(
+            self._after(settlement, self._shown(settlement.result)), verdict, settlement, exception, self.seconds
+        )
 
     @property
     def seconds(self) -> float:

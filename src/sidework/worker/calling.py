@@ -37,6 +37,10 @@ class Kit(Protocol):
         """Wait for a coroutine from a plain handler's thread."""
         ...
 
+    def is_ending(self) -> bool:
+        """Does the worker stop, or its loop end?"""
+        ...
+
 
 def run_plain(attempt: Attempt, kit: Kit, before_end: Callable[[], None]) -> Ended:
     """Run a plain handler in this thread, whatever it raises; `before_end` is called once it can not be interrupted."""
@@ -80,7 +84,7 @@ async def run_coroutine(attempt: Attempt, kit: Kit) -> Ended:
         return attempt.returned(settlement, value, is_written=True)
     except BaseException as error:
         attempt.on_interrupt(None)
-        _note_cancellation(attempt, error)
+        _note_cancellation(attempt, kit, error)
         return attempt.fail(error if transaction is None else await transaction.undo(error))
 
 
@@ -153,6 +157,10 @@ async def _around_async(layer: AsyncGenerator[Any, Any], call: Callable[[], Awai
             await layer.athrow(error)
         except StopAsyncIteration:
             return None
+        except RuntimeError as raised:
+            if _is_wrapped(raised, error):
+                raise error from error.__cause__
+            raise
         raise _wrong_yields("more") from error
     try:
         await layer.asend(result)
@@ -184,7 +192,16 @@ def _throw(steps: _Steps, error: BaseException) -> None:
             return
     except StopIteration:
         return
+    except RuntimeError as raised:
+        if _is_wrapped(raised, error):
+            raise error from error.__cause__
+        raise
     raise _wrong_yields("more") from error
+
+
+def _is_wrapped(raised: RuntimeError, thrown: BaseException) -> bool:
+    """Did a generator let it pass? Python makes a RuntimeError of a StopIteration or StopAsyncIteration on its way out."""
+    return raised.__cause__ is thrown and isinstance(thrown, (StopIteration, StopAsyncIteration))
 
 
 def _finish(steps: _Steps, result: Any) -> Any:
@@ -219,10 +236,11 @@ def _inside(context: Context, call: Callable[[], Any]) -> Any:
         running_context.reset(token)
 
 
-def _note_cancellation(attempt: Attempt, error: BaseException) -> None:
+def _note_cancellation(attempt: Attempt, kit: Kit, error: BaseException) -> None:
     task = asyncio.current_task()
     if not isinstance(error, asyncio.CancelledError) or task is None or not task.cancelling():
         return  # raised by the handler itself: an exception like any other
     while task.uncancel():
         pass
-    attempt.request_stop(Stop.SHUTDOWN)  # counts only where no other reason was given
+    if kit.is_ending():
+        attempt.request_stop(Stop.SHUTDOWN)  # counts only where no other reason was given

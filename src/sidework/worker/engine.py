@@ -16,8 +16,9 @@ from sidework.core.reading import show_job
 from sidework.core.store import BeatReply, WorkerRow
 from sidework.errors import SideworkError
 from sidework.events import JobStarted, LeaseLapsed, LoopFailed, WorkerStopped
-from sidework.threads import Lanes
+from sidework.threads import Lanes, wait_on
 from sidework.worker.attempt import Attempt, Ended, Stop
+from sidework.worker.callbacks import FailureCalls
 from sidework.worker.claimer import Claimer, Slots
 from sidework.worker.executors.base import Executor
 from sidework.worker.executors.coroutine import CoroutineExecutor
@@ -47,16 +48,18 @@ class Engine:
         self._options = options
         self._worker = worker
         self._loop = asyncio.get_running_loop()
+        self._task: asyncio.Task[Any] | None = None
         self._stopping = asyncio.Event()
         self._hurry = asyncio.Event()
         self._lanes = Lanes("sidework-worker")
         self._running: dict[asyncio.Task[None], Attempt] = {}
         self._attempts: dict[Any, Attempt] = {}
-        kit = self._kit = WorkKit(setup, self._wait_for)
+        kit = self._kit = WorkKit(setup, self._wait_for, self._is_ending)
         outcomes = Outcomes(setup.events, setup.registry, setup.hooks, self._wait_for)
         self._heart = Heart(setup.database, self._present, self._heed, self._on_heart_fault)
-        self._settler = Settler(setup.database, outcomes, self._lanes)
-        self._rescue = Rescue(setup, outcomes, self._lanes)
+        self._calls = FailureCalls(outcomes, self._lanes)
+        self._settler = Settler(setup.database, outcomes, self._calls, lambda: self._wake(True))
+        self._rescue = Rescue(setup, self._calls, lambda: self._wake(True))
         self._prune = Prune(setup, options.retention)
         self._executors: dict[str, Executor] = {
             "async": CoroutineExecutor(kit, options.stop_grace),
@@ -67,6 +70,7 @@ class Engine:
 
     async def run(self, on_up: Callable[[], None]) -> None:
         """Run until `stop()`, or until cancelled, which stops in order too."""
+        self._task = asyncio.current_task()
         self._setup.import_tasks()
         async with AsyncExitStack() as stack:
             stack.callback(self._lanes.close)
@@ -129,6 +133,10 @@ class Engine:
         waiting = replace(row, state=settlement.state, attempt=settlement.attempt, started_at=None, worker=None)
         job = show_job(waiting, self._setup.codec, self._setup.registry.find(row.task))
         return Ended(job, GIVEN_BACK, settlement, None, 0.0)
+
+    def _is_ending(self) -> bool:
+        """Do we stop, or is everything on this loop being cancelled, us included?"""
+        return self._stopping.is_set() or (self._task is not None and self._task.cancelling() > 0)
 
     # loops
 
@@ -213,6 +221,7 @@ class Engine:
         try:
             async with asyncio.timeout(LAST_WRITES):
                 await self._settler.drained()
+                await self._calls.drained()
         except TimeoutError:
             error = SideworkError(
                 f"the last outcomes could not be written within {LAST_WRITES:g} s; their jobs run again"
@@ -221,6 +230,7 @@ class Engine:
         for loop in loops:
             loop.cancel()
         await asyncio.gather(*loops, return_exceptions=True)
+        await self._calls.close()
         for executor in self._executors.values():
             await executor.close()
 
@@ -254,11 +264,7 @@ class Engine:
         self._setup.events.emit(WorkerStopped(self._worker))
 
     def _wait_for(self, awaitable: Awaitable[Any]) -> Any:
-        return asyncio.run_coroutine_threadsafe(_awaiting(awaitable), self._loop).result()
-
-
-async def _awaiting(awaitable: Awaitable[Any]) -> Any:
-    return await awaitable
+        return wait_on(self._loop, awaitable)
 
 
 async def _all_done(tasks: Sequence[asyncio.Task[None]]) -> None:

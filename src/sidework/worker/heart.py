@@ -15,7 +15,6 @@ from uuid import UUID
 
 from sidework.connect import Database
 from sidework.core.store import BeatReply, ProgressNote, WorkerRow
-from sidework.errors import SideworkError
 
 NOTES_EVERY = 0.5
 """Seconds between two writes of progress."""

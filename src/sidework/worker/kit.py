@@ -14,10 +14,13 @@ from sidework.worker.setup import Middleware, Setup
 class WorkKit:
     """The `Kit` of a worker; `wait_for` runs a coroutine on its loop from a plain handler's thread."""
 
-    def __init__(self, setup: Setup, wait_for: Callable[[Awaitable[Any]], Any]) -> None:
+    def __init__(
+        self, setup: Setup, wait_for: Callable[[Awaitable[Any]], Any], is_ending: Callable[[], bool] = lambda: False
+    ) -> None:
         self.middleware: Sequence[Middleware] = tuple(setup.hooks.middleware)
         self.state: Any = None
         self.wait_for = wait_for
+        self.is_ending = is_ending
         self._database = setup.database
         backend = setup.database.backend
         factory = setup.job_connection

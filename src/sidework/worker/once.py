@@ -10,12 +10,12 @@ from contextlib import AsyncExitStack, ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any, Self
 
-from sidework.core.job import Job, JobRow
+from sidework.core.job import Job, JobRow, JobState
 from sidework.core.ops import Op, T
 from sidework.core.store import BeatReply, Claim, Claimed
 from sidework.errors import SideworkError
 from sidework.events import JobStarted, LoopFailed
-from sidework.threads import Lanes
+from sidework.threads import Lanes, wait_on
 from sidework.worker.attempt import Attempt, Ended, Stop
 from sidework.worker.executors.base import Executor
 from sidework.worker.executors.coroutine import CoroutineExecutor
@@ -64,7 +64,7 @@ class Once:
             self._heart.start()
             stack.callback(self._retire)
             for entry in run(rescue_operation(self._setup)):
-                announce_rescue(self._setup, outcomes, entry)
+                announce_rescue(self._setup, outcomes.failed, entry)
             while (limit is None or len(acks) < limit) and (row := _first(run(self._claim))) is not None:
                 ended = self._run_one(self._begin(row), kit, loop)
                 is_refused = not ended.is_written and (ended.settlement is None or bool(run(self._settlement(ended))))
@@ -91,7 +91,7 @@ class Once:
             await lanes.run(self._heart.start)
             stack.push_async_callback(lanes.run, self._retire)
             for entry in await run(rescue_operation(self._setup)):
-                await lanes.run(announce_rescue, self._setup, outcomes, entry)
+                await lanes.run(announce_rescue, self._setup, outcomes.failed, entry)
             for executor in executors.values():
                 stack.push_async_callback(executor.close)
             while (limit is None or len(acks) < limit) and (row := _first(await run(self._claim))) is not None:
@@ -131,6 +131,8 @@ class Once:
             outcomes.refused(ended)
         else:
             outcomes.written(ended)
+            if ended.job.state is JobState.FAILED and ended.exception is not None:
+                outcomes.failed(ended.job, ended.exception)
         return Ack(ended.job, ended.exception)
 
     def _present(self) -> Any:
@@ -219,7 +221,7 @@ async def _run_and_close(executor: Executor, attempt: Attempt) -> Ended:
 
 
 def _from_thread(loop: asyncio.AbstractEventLoop) -> Callable[[Awaitable[Any]], Any]:
-    return lambda awaitable: asyncio.run_coroutine_threadsafe(_awaiting(awaitable), loop).result()
+    return lambda awaitable: wait_on(loop, awaitable)
 
 
 @contextmanager

@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from sidework.core.failure import message_of
 from sidework.core.job import Job
 from sidework.core.lifecycle import Step
 from sidework.core.registry import OnFailure, Registry
@@ -38,21 +39,15 @@ class Outcomes:
         self._wait_for = wait_for
 
     def written(self, ended: Ended) -> None:
-        """The settlement holds; call this where the application's on_failure may block."""
+        """The settlement holds; where the job has failed for good, `failed` is to be called besides."""
         self._events.emit(event_of(ended))
-        if self.may_block(ended) and ended.exception is not None:
-            self.failed(ended.job, ended.exception)
-
-    def may_block(self, ended: Ended) -> bool:
-        """Would telling of it call the application's on_failure?"""
-        return ended.verdict is not None and ended.verdict.step is Step.FAIL
 
     def refused(self, ended: Ended) -> None:
         """The job had been taken away, so nothing was written."""
         self._events.emit(SettlementRefused(ended.job))
 
     def failed(self, job: Job, exception: BaseException) -> None:
-        """Call the task's on_failure, then the App's."""
+        """Call the task's on_failure, then the App's; they take as long as they like."""
         spec = self._registry.find(job.task)
         own, general = spec.on_failure if spec else None, self._hooks.on_failure
         for hook in (own, None if general is own else general):
@@ -82,7 +77,7 @@ def event_of(ended: Ended) -> Event:
         case Step.SNOOZE:
             return JobSnoozed(job, verdict.delay or 0.0)
         case Step.CANCEL:
-            return JobCancelled(job, str(cause))
+            return JobCancelled(job, message_of(cause))
         case Step.FAIL:
             return JobFailed(job, cause)
         case Step.RESCUE:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from uuid import UUID
@@ -14,8 +14,8 @@ from sidework.core.job import JobState
 from sidework.core.lifecycle import Step, Verdict
 from sidework.drivers.owned import pause_after
 from sidework.errors import DatabaseError, DataRefused, OutcomeUnknown, SideworkError
-from sidework.threads import Lanes
 from sidework.worker.attempt import Ended
+from sidework.worker.callbacks import FailureCalls
 from sidework.worker.outcomes import Outcomes
 
 BATCH = 500
@@ -24,10 +24,13 @@ BATCH = 500
 class Settler:
     """Writes settlements in batches and announces them."""
 
-    def __init__(self, database: Database, outcomes: Outcomes, lanes: Lanes) -> None:
+    def __init__(
+        self, database: Database, outcomes: Outcomes, calls: FailureCalls, on_released: Callable[[], None]
+    ) -> None:
         self._database = database
         self._outcomes = outcomes
-        self._lanes = lanes
+        self._calls = calls
+        self._on_released = on_released
         self._waiting: list[Ended] = []
         self._arrived = asyncio.Event()
         self._written = asyncio.Event()
@@ -73,10 +76,12 @@ class Settler:
         for ended in batch:
             if ended.settlement is None or ended.settlement.id in refused:
                 self._outcomes.refused(ended)
-            elif self._outcomes.may_block(ended):
-                await self._lanes.run(self._outcomes.written, ended)
             else:
                 self._outcomes.written(ended)
+                if ended.settlement.state is JobState.FAILED and ended.exception is not None:
+                    self._calls.begin(ended.job, ended.exception)
+        if any(ended.settlement is not None and ended.settlement.state is JobState.WAITING for ended in batch):
+            self._on_released()
 
     async def _settle(self, batch: Sequence[Ended]) -> set[UUID]:
         """The ids that were refused; a fault of the database is waited out, because the outcome would be lost else."""

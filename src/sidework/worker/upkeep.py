@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from sidework.core.failure import add_error
-from sidework.core.job import JobRow, JobState
+from sidework.core.job import Job, JobRow, JobState
 from sidework.core.lifecycle import Settlement, judge_loss, settle
 from sidework.core.ops import Op
 from sidework.core.options import Retention
@@ -16,8 +16,7 @@ from sidework.core.reading import show_job
 from sidework.core.store import Rescued
 from sidework.errors import WorkerLost
 from sidework.events import JobRescued, JobsPruned
-from sidework.threads import Lanes
-from sidework.worker.outcomes import Outcomes
+from sidework.worker.callbacks import FailureCalls
 from sidework.worker.setup import Setup
 
 RESCUE_EVERY, PRUNE_EVERY = 5.0, 60.0
@@ -27,10 +26,10 @@ BATCH = 200
 class Rescue:
     """Takes the jobs of workers whose lease has lapsed."""
 
-    def __init__(self, setup: Setup, outcomes: Outcomes, lanes: Lanes) -> None:
+    def __init__(self, setup: Setup, calls: FailureCalls, on_released: Callable[[], None]) -> None:
         self._setup = setup
-        self._outcomes = outcomes
-        self._lanes = lanes
+        self._calls = calls
+        self._on_released = on_released
 
     async def run(self) -> None:
         """Look every few seconds, never in step with other workers."""
@@ -43,7 +42,9 @@ class Rescue:
         """Take one batch; how many jobs it was."""
         rescued = await self._setup.database.backend.worker_runner.run(rescue_operation(self._setup))
         for entry in rescued:
-            await self._lanes.run(announce_rescue, self._setup, self._outcomes, entry)
+            announce_rescue(self._setup, self._calls.begin, entry)
+        if rescued:
+            self._on_released()
         return len(rescued)
 
 
@@ -77,7 +78,7 @@ def rescue_operation(setup: Setup) -> Callable[[], Op[list[Rescued]]]:
     return lambda: setup.database.store.rescue_jobs(_judge, BATCH, setup.database.now())
 
 
-def announce_rescue(setup: Setup, outcomes: Outcomes, entry: Rescued) -> None:
+def announce_rescue(setup: Setup, on_failed: Callable[[Job, BaseException], None], entry: Rescued) -> None:
     """Tell of a rescued job, and of its failure where its budget of crashes was used."""
     row, settlement = entry.row, entry.settlement
     after = replace(
@@ -86,7 +87,7 @@ def announce_rescue(setup: Setup, outcomes: Outcomes, entry: Rescued) -> None:
     job = show_job(after, setup.codec, setup.registry.find(row.task))
     setup.events.emit(JobRescued(job, row.worker or ""))
     if settlement.state is JobState.FAILED:
-        outcomes.failed(job, _loss(row))
+        on_failed(job, _loss(row))
 
 
 def _judge(row: JobRow, now: int) -> Settlement:

@@ -25,7 +25,7 @@ class CoroutineExecutor:
         task = loop.create_task(
             run_coroutine(attempt, self._kit), name=f"sidework {attempt.spec.name} {attempt.row.id}"
         )
-        task.add_done_callback(lambda done: answer.give(done.result()))
+        task.add_done_callback(lambda done: answer.give(_end_of(done, attempt)))
 
         def cancel() -> None:
             if attempt.can_be_interrupted:  # it may have ended, and commit, since it was asked
@@ -51,3 +51,9 @@ class CoroutineExecutor:
         """Cancel what was left behind once more."""
         for task in self._left:
             task.cancel()
+
+
+def _end_of(task: asyncio.Task[Ended], attempt: Attempt) -> Ended:
+    if task.cancelled():
+        return attempt.fail(JobInterrupted("the handler was cancelled before it began"))
+    return task.result()

@@ -14,6 +14,7 @@ from dataclasses import asdict
 from typing import Any, TypeVar
 from uuid import UUID
 
+from sidework.core.failure import message_of, type_name
 from sidework.core.job import JobState
 from sidework.core.lifecycle import Settlement, Step, Verdict, judge_loss
 from sidework.errors import ConfigurationError, HandlerFailed, JobInterrupted, JobTimeout, WorkerLost
@@ -161,7 +162,7 @@ def write_answer(ended: Ended) -> dict[str, Any]:
     return {
         "verdict": None if ended.verdict is None else asdict(ended.verdict),
         "settlement": None if ended.settlement is None else asdict(ended.settlement),
-        "exception": None if exception is None else f"{type(exception).__name__}: {exception}",
+        "exception": None if exception is None else f"{type_name(exception)}: {message_of(exception)}",
     }
 
 

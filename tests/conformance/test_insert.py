@@ -17,8 +17,6 @@ from tests.conformance.builders import (
     T0,
     at,
     done,
-    due,
-    enqueued,
     failed,
     ids,
     moment,
@@ -61,13 +59,19 @@ def test_one_job_is_one_statement(store_bench: Bench) -> None:
     assert len(log) == 1
 
 
-@pytest.mark.parametrize("number", [1, 2, 999, 1000, 1001, 10_000])
+@pytest.mark.parametrize("number", [1, 1000, 1001])
 def test_any_number_of_jobs_is_stored_in_order(bench: Bench, number: int) -> None:
     jobs = new_jobs(number)
     rows = bench.insert_all(iter(jobs))
     assert ids(rows) == ids(jobs)
     assert ids(bench.find(limit=None)) == ids(jobs)[::-1]
     assert ids(bench.claim(20)) == ids(jobs)[:20]
+
+
+def test_ten_thousand_jobs_are_stored_in_order(store_bench: Bench) -> None:
+    jobs = new_jobs(10_000)
+    assert ids(store_bench.insert_all(iter(jobs))) == ids(jobs)
+    assert ids(store_bench.find(limit=None)) == ids(jobs)[::-1]
 
 
 def test_a_hundred_thousand_jobs_are_stored(store_bench: Bench) -> None:

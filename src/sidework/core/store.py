@@ -173,7 +173,7 @@ class Store(Protocol):
         ...
 
     def cancel_jobs(self, where: JobFilter, now: int | None = None) -> Op[list[JobRow]]:
-        """Waiting ones become cancelled, running ones are asked to stop; returns both as they were found."""
+        """Waiting ones become cancelled, running ones are asked to stop; returns both as they are then."""
         ...
 
     def retry_jobs(self, where: JobFilter, now: int | None = None) -> Op[list[JobRow]]:

@@ -12,7 +12,7 @@ from typing import Any, Concatenate, Self, Unpack, overload
 from sidework.connect import Clock, Database
 from sidework.core.codec import Codec, JsonCodec
 from sidework.core.context import Context
-from sidework.core.job import Job, NewJob
+from sidework.core.job import Delivery, Job, NewJob
 from sidework.core.options import (
     QueueChoice,
     Retention,
@@ -22,8 +22,8 @@ from sidework.core.options import (
     queue_lanes,
     queue_order,
 )
-from sidework.core.registry import OnFailure, Registry, TaskOptions
-from sidework.errors import Seconds
+from sidework.core.registry import OnFailure, Registry, TaskOptions, TaskSpec
+from sidework.errors import ConfigurationError, Seconds
 from sidework.events import Events, Subscriber
 from sidework.managers.base import Desk
 from sidework.managers.jobs import Jobs
@@ -284,6 +284,7 @@ class App:
         await self.aclose()
 
     def _add_task(self, task: Task[..., ..., Any]) -> None:
+        check_job_connection(task.spec, self.setup.job_connection)
         self.tasks.add(task, self._outbox)
 
     def _named(
@@ -294,6 +295,15 @@ class App:
         name = task.name if isinstance(task, Task) else task
         options = check_using(SendOptions(), given)
         return self._outbox.named_job(name, options, tuple(args), dict(kwargs or {})), options.connection
+
+
+def check_job_connection(spec: TaskSpec, job_connection: Any) -> None:
+    """Refuse a coroutine handler whose transaction would be one of Django's, which belong to threads."""
+    if spec.is_async and spec.delivery is Delivery.TRANSACTIONAL and isinstance(job_connection, str):
+        raise ConfigurationError(
+            f"task {spec.name} is a coroutine function, and transactional on job_connection={job_connection!r}: Django's"
+            " connections belong to threads, so its handler must be a plain function; leave `async` away"
+        )
 
 
 def caller_module() -> str | None:

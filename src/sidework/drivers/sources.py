@@ -59,8 +59,8 @@ class Turns:
 
     async def aenter(self, who: Hashable) -> None:
         """The same on a loop."""
-        while not self._try_enter(who):
-            await asyncio.sleep(_PAUSE)  # a thread may be inside, and waiting in another could not be cancelled
+        while not self._try_enter(who):  # noqa: ASYNC110 - a thread may be inside, and cannot set an event of a loop
+            await asyncio.sleep(_PAUSE)
 
     def leave(self, who: Hashable) -> None:
         """Let the next one in."""
@@ -177,16 +177,11 @@ class FactorySource:
 class AsyncFactorySource:
     """The same for an async factory."""
 
-    def __init__(self, factory: Callable[[], Any] | str, database: str) -> None:
+    def __init__(self, factory: Callable[[], Any], database: str) -> None:
         self._factory = factory
         self._database = database
 
     async def open(self) -> AsyncHandle:
-        if isinstance(self._factory, str):
-            raise ConfigurationError(
-                f"job_connection={self._factory!r} is Django's, whose connections belong to threads: a transactional"
-                " handler on it must be a plain function; leave `async` away"
-            )
         made = self._factory()
         if not is_async_handle(made):
             raise ConfigurationError(
@@ -195,7 +190,7 @@ class AsyncFactorySource:
             )
         return arecognize(made, self._database)
 
-    async def close(self, handle: Any, *, is_clean: bool) -> None:  # noqa: ARG002 - a session is closed either way
+    async def close(self, handle: Any, *, is_clean: bool) -> None:
         await handle.close()
 
     def let_go(self) -> None:

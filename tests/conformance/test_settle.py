@@ -16,8 +16,6 @@ from tests.conformance.builders import (
     at,
     cancelled,
     done,
-    due,
-    enqueued,
     failed,
     given_back,
     ids,

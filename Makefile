@@ -22,7 +22,7 @@ check: .venv/check.stamp ## Format, lint, types, import rules, shape, spelling a
 	$(BIN)/ruff check .
 	$(BIN)/python scripts/check_shape.py
 	$(BIN)/codespell
-	$(BIN)/lint-imports --no-logo
+	$(BIN)/lint-imports --no-logo --no-cache
 	$(BIN)/mypy
 	$(BIN)/pyright --warnings
 	$(BIN)/zensical build --strict --clean

@@ -217,6 +217,7 @@ _RECORDED = frozenset({Step.RETRY, Step.FAIL, Step.CANCEL, Step.RESCUE})
 
 def _timeout(spec: TaskSpec, cause: BaseException) -> JobTimeout:
     error = JobTimeout(f"the attempt ran longer than the {spec.timeout:g} s that task {spec.name} allows")
-    if not isinstance(cause, JobTimeout):
-        error.__cause__ = cause
+    if isinstance(cause, JobTimeout):
+        return error.with_traceback(cause.__traceback__)
+    error.__cause__ = cause
     return error

@@ -125,6 +125,9 @@ class Engine:
     async def _run_attempt(self, attempt: Attempt) -> Ended:
         try:
             return await self._executors[attempt.spec.executor].run(attempt)
+        except asyncio.CancelledError as error:  # the loop itself ends, and we with it
+            attempt.request_stop(Stop.SHUTDOWN)
+            return attempt.fail(error)
         except Exception as error:  # an executor's own fault must not leave a job running for ever
             return attempt.fail(error)
 

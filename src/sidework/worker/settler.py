@@ -67,6 +67,9 @@ class Settler:
     async def drained(self) -> None:
         """Until nothing is left to write."""
         while self._waiting or self._writing:
+            if not self._writing:
+                await self.run_once()  # our loop may have been cancelled
+                continue
             self._written.clear()
             await self._written.wait()
 

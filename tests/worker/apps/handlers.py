@@ -70,6 +70,17 @@ def patient(ctx: Context) -> str:
 
 
 @app.task(executor="process")
+def restless(ctx: Context) -> None:
+    """Never ends by itself, and can be interrupted."""
+    ctx.progress(0.5, "waiting")
+    try:
+        while True:
+            time.sleep(0.01)
+    finally:
+        ctx.progress(0.75, "told")
+
+
+@app.task(executor="process")
 def unstorable() -> object:
     return object()
 

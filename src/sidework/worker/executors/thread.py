@@ -41,7 +41,9 @@ class Interruption:
             _raise_in(self._thread, None)
 
 
-def run_here(attempt: Attempt, kit: Kit, notify: Callable[[], None] | None = None) -> Ended:
+def run_here(
+    attempt: Attempt, kit: Kit, notify: Callable[[], None] | None = None, poll_grace: float = POLL_GRACE
+) -> Ended:
     """Run a plain handler in this thread; a request to stop calls `notify` and interrupts the handler."""
     interruption = Interruption()
 
@@ -49,7 +51,7 @@ def run_here(attempt: Attempt, kit: Kit, notify: Callable[[], None] | None = Non
         if notify is not None:
             notify()
         if reason in _PATIENT:
-            timer = threading.Timer(POLL_GRACE, interruption, [reason])
+            timer = threading.Timer(poll_grace, interruption, [reason])
             timer.daemon = True
             timer.start()
         else:
@@ -97,8 +99,11 @@ class ThreadExecutor:
         self._lanes.close()
 
     def _run_in_lane(self, attempt: Attempt, answer: Answer) -> None:
+        poll_grace = min(POLL_GRACE, self._stop_grace / 2)
         context = contextvars.Context()
-        answer.give(context.run(run_here, attempt, self._kit, lambda: answer.expect_within(self._stop_grace)))
+        answer.give(
+            context.run(run_here, attempt, self._kit, lambda: answer.expect_within(self._stop_grace), poll_grace)
+        )
 
 
 def _raise_in(thread: int, exception: type[BaseException] | None) -> None:

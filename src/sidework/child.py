@@ -43,7 +43,7 @@ def main() -> None:
     except Exception as error:
         say(answers, {"error": f"{type_name(error)}: {message_of(error)}"})
         raise
-    say(answers, {"ready": True})
+    say(answers, {"ready": True, "is_same": app.setup.database.url == config["url"]})
     with asyncio.Runner() as runner:
         Child(app, runner, answers).serve()
 
@@ -114,11 +114,10 @@ def find_app(config: Mapping[str, Any]) -> App:
     """The App that the worker has, made by importing the module in which it was made."""
     sys.path[:] = config["path"]
     modules = [importlib.import_module(name) for name in (config["home"], *config["imports"]) if name]
-    for module in modules:
-        for value in vars(module).values():
-            if isinstance(value, App):
-                value.setup.import_tasks()
-                return value
+    apps = [value for module in modules for value in vars(module).values() if isinstance(value, App)]
+    for app in sorted(apps, key=lambda app: app.setup.database.url != config["url"]):
+        app.setup.import_tasks()
+        return app
     raise LookupError(
         f"no App was found in module {config['home']!r}; tasks with executor='process' need an App that is"
         " made at the top level of a module"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +10,8 @@ from types import ModuleType
 
 import pytest
 
+from sidework import App, Context
+from sidework.core.store import Claim, WorkerRow
 from sidework.events import JobRescued
 from tests.worker.conftest import StartWorker
 from tests.worker.helpers import Heard, Program, eventually, finish, finished
@@ -49,15 +52,15 @@ def test_a_job_that_kills_its_worker_each_time_fails_and_the_others_flow(
 ) -> None:
     handlers = load(url)
     killer = handlers.kill_worker.enqueue()
-    for _ in range(2):
-        program = launch(url, lease=1)
-        assert program.ended() == 9, program.log.read_text()
+    program = launch(url, lease=1)
+    assert program.ended() == 9, program.log.read_text()
     others = [handlers.quick.enqueue() for _ in range(3)]
-    start(handlers.app, lease=1)
+    worker = start(handlers.app, lease=1)
     assert {job.state for job in finished(handlers.app, *others)} == {"done"}
     job = finish(handlers.app, killer)
     assert (job.state, job.crashes) == ("failed", 2)
     assert {error.type for error in job.errors} == {"sidework.errors.WorkerLost"}
+    assert worker.state == "running"
 
 
 def test_an_at_most_once_job_fails_with_its_worker_and_on_failure_is_called_in_the_rescuer(
@@ -118,9 +121,7 @@ def test_a_worker_that_was_lost_serves_again_when_it_goes_on(
     assert finish(handlers.app, handlers.quick.enqueue()).state == "done"
 
 
-def test_a_process_that_dies_counts_as_a_crash_of_its_job_only(
-    url: str, load: Load, start: StartWorker
-) -> None:
+def test_a_process_that_dies_counts_as_a_crash_of_its_job_only(url: str, load: Load, start: StartWorker) -> None:
     handlers = load(url)
     worker = start(handlers.app)
     dying, other, plain = finished(
@@ -130,3 +131,39 @@ def test_a_process_that_dies_counts_as_a_crash_of_its_job_only(
     assert [error.type for error in dying.errors] == ["sidework.errors.WorkerLost"] * 2
     assert "exit code 7" in dying.errors[0].message
     assert (other.state, plain.state, worker.state) == ("done", "done", "running")
+
+
+def test_jobs_that_were_only_held_are_charged_once_and_survive_their_neighbour(
+    url: str, load: Load, launch: Launch, tmp_path: Path
+) -> None:
+    """The killer has a budget of four crashes, its neighbours of two: they would fail with it if they were held again."""
+    handlers = load(url)
+    held = [handlers.hold_twice.enqueue(), handlers.ahold_twice.enqueue(), handlers.hold_in_transaction.enqueue()]
+    killer = handlers.kill_when_crowded.enqueue(len(held))
+    first = launch(url, lease=1)
+    assert first.ended() == 9, first.log.read_text()
+    second = launch(url, lease=1)
+    ended = finished(handlers.app, *held, killer)
+    assert second.process.poll() is None, second.log.read_text()
+    assert [(job.state, job.crashes) for job in ended] == [("done", 1)] * 3 + [("failed", 4)]
+    # Each ran in a process that is not the worker's.
+    assert all(job.result not in (None, second.process.pid) for job in ended[:3])
+
+
+def test_a_suspect_whose_app_no_process_can_import_runs_in_the_worker(sqlite_url: str, start: StartWorker) -> None:
+    with App(sqlite_url) as app:
+        app.migrate()
+
+        @app.task
+        def run(ctx: Context) -> list[int]:
+            return [os.getpid(), ctx.job.crashes]
+
+        job = run.enqueue()
+        store, database = app.setup.database.store, app.setup.database
+        dead = WorkerRow("dead", "host", 1, None, (), 1, 30)
+        database.run(lambda: store.beat(dead, first=True))
+        claim = Claim("dead", app.setup.registry.crash_budgets(), 1)
+        assert database.run(lambda: store.claim_jobs(claim)).rows
+        database.run(lambda: store.retire("dead"))
+        start(app)
+        assert finish(app, job).result == [os.getpid(), 1]

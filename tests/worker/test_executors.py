@@ -43,7 +43,9 @@ def test_plain_handlers_run_in_a_thread_and_coroutines_on_the_workers_loop(app: 
     assert len({threading.get_ident(), seen["plain"], seen["coroutine"]}) == 3
 
 
-def test_one_worker_serves_all_three_executors(load: Callable[[str], ModuleType], any_url: str, start: StartWorker) -> None:
+def test_one_worker_serves_all_three_executors(
+    load: Callable[[str], ModuleType], any_url: str, start: StartWorker
+) -> None:
     handlers = load(any_url)
     start(handlers.app)
     plain, process, coroutine = finished(

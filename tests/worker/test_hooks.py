@@ -140,7 +140,9 @@ def test_an_on_failure_that_hangs_holds_up_no_outcome(lite: App, start: StartWor
 
 
 @pytest.mark.parametrize("executor", ["thread", "async"])
-def test_middleware_wraps_the_handler_in_order_and_sees_its_result(lite: App, start: StartWorker, executor: str) -> None:
+def test_middleware_wraps_the_handler_in_order_and_sees_its_result(
+    lite: App, start: StartWorker, executor: str
+) -> None:
     seen: list[str] = []
 
     @lite.middleware
@@ -232,7 +234,9 @@ def test_the_handlers_exception_is_thrown_in_at_the_yield(
 
 
 @pytest.mark.parametrize("executor", ["thread", "async"])
-@pytest.mark.parametrize("what", ["none", "two", "two after an error", "async none", "async two", "no generator", "coroutine"])
+@pytest.mark.parametrize(
+    "what", ["none", "two", "two after an error", "async none", "async two", "no generator", "coroutine"]
+)
 def test_middleware_that_is_not_one_yield_fails_the_attempt_with_a_reason(
     lite: App, start: StartWorker, executor: str, what: str
 ) -> None:

@@ -83,7 +83,9 @@ def test_a_job_that_is_stored_on_our_connection_starts_at_once(app: App, start: 
         assert time.monotonic() - begun < SOON
 
 
-def test_a_job_that_the_callers_transaction_commits_later_starts_soon(app: App, any_url: str, start: StartWorker) -> None:
+def test_a_job_that_the_callers_transaction_commits_later_starts_soon(
+    app: App, any_url: str, start: StartWorker
+) -> None:
     ran = threading.Event()
 
     @app.task

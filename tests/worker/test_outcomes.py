@@ -96,9 +96,11 @@ def test_a_policy_that_breaks_fails_the_job_for_good_with_that_reason(
     def policy(_job: Job, _exception: BaseException) -> Any:
         if kind == "SystemExit":
             raise SystemExit("the policy")
-        return {"ZeroDivisionError": lambda: 1 / 0, "answers text": lambda: "soon", "answers NaN": lambda: float("nan")}[
-            kind
-        ]()
+        return {
+            "ZeroDivisionError": lambda: 1 / 0,
+            "answers text": lambda: "soon",
+            "answers NaN": lambda: float("nan"),
+        }[kind]()
 
     @lite.task(retry=policy)
     def plain() -> None:

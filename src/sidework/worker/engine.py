@@ -61,10 +61,11 @@ class Engine:
         self._settler = Settler(setup.database, outcomes, self._calls, lambda: self._wake(True))
         self._rescue = Rescue(setup, self._calls, lambda: self._wake(True))
         self._prune = Prune(setup, options.retention)
+        self._processes = ProcessExecutor(setup, options.stop_grace)
         self._executors: dict[str, Executor] = {
             "async": CoroutineExecutor(kit, options.stop_grace),
             "thread": ThreadExecutor(kit, options.stop_grace),
-            "process": ProcessExecutor(setup, options.stop_grace),
+            "process": self._processes,
         }
         self._claimers = [self._claimer(lane) for lane in options.lanes]
 
@@ -124,12 +125,17 @@ class Engine:
 
     async def _run_attempt(self, attempt: Attempt) -> Ended:
         try:
-            return await self._executors[attempt.spec.executor].run(attempt)
+            ended = await self._processes.isolate(attempt) if self._is_suspect(attempt) else None
+            return ended or await self._executors[attempt.spec.executor].run(attempt)
         except asyncio.CancelledError as error:  # the loop itself ends, and we with it
             attempt.request_stop(Stop.SHUTDOWN)
             return attempt.fail(error)
         except Exception as error:  # an executor's own fault must not leave a job running for ever
             return attempt.fail(error)
+
+    def _is_suspect(self, attempt: Attempt) -> bool:
+        """Was it held by a worker that died? In a process of its own it cannot take others along again."""
+        return attempt.row.crashes > 0 and attempt.spec.executor != "process"
 
     def _given_back(self, row: JobRow) -> Ended:
         settlement = settle(row, GIVEN_BACK, errors=row.errors)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import atexit
 import signal
+import sys
 import threading
 from typing import Any
 
@@ -88,6 +89,11 @@ class Worker:
             if self._state != "new":
                 raise SideworkError(
                     f"this worker is {self._state}, and a worker runs once: make another with app.worker()"
+                )
+            if getattr(getattr(sys.modules["__main__"], "__spec__", None), "name", None) == "sidework.child":
+                raise SideworkError(
+                    "a process for handlers imported a module that runs a worker; put that below"
+                    " `if __name__ == '__main__':`"
                 )
             self._state = "running"
 

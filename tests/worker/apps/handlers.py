@@ -114,6 +114,34 @@ def hold_at_most_once(ctx: Context) -> str:
 
 
 @app.task(max_crashes=2)
+def hold_twice(ctx: Context) -> int:
+    hold.__wrapped__(ctx, 60 if ctx.job.attempt == 1 else 0.5)
+    return os.getpid()
+
+
+@app.task(max_crashes=2)
+async def ahold_twice(ctx: Context) -> int:
+    await asyncio.sleep(60 if ctx.job.attempt == 1 else 0.5)
+    return os.getpid()
+
+
+@app.task(max_crashes=2, delivery="transactional")
+def hold_in_transaction(ctx: Context) -> int:
+    if ctx.job.attempt == 1:
+        hold.__wrapped__(ctx, 60)
+    ctx.connection.cursor().execute("select 1")
+    return os.getpid()
+
+
+@app.task(max_crashes=4)
+def kill_when_crowded(ctx: Context, neighbours: int) -> None:
+    """Dies at once, the first time as soon as the others run besides."""
+    while ctx.job.attempt == 1 and app.jobs.count(state="running") <= neighbours:
+        time.sleep(0.02)
+    os._exit(9)
+
+
+@app.task(max_crashes=2)
 def kill_worker() -> None:
     os._exit(9)
 
@@ -165,5 +193,3 @@ def note_failure(job: Job, exception: BaseException) -> None:
     if folder:
         state = app.jobs.get(job.id).state
         Path(folder, f"{job.id}-{os.getpid()}").write_text(f"{type(exception).__name__} {state}")
-
-

@@ -10,20 +10,23 @@ import asyncio
 import json
 import sys
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any, TypeVar
 from uuid import UUID
 
 from sidework.core.failure import message_of, type_name
 from sidework.core.job import JobState
 from sidework.core.lifecycle import Settlement, Step, Verdict, judge_loss
-from sidework.errors import ConfigurationError, HandlerFailed, JobInterrupted, JobTimeout, WorkerLost
+from sidework.errors import ConfigurationError, HandlerFailed, JobInterrupted, JobTimeout, LeaseLost, WorkerLost
 from sidework.threads import call_on
 from sidework.worker.attempt import Attempt, Ended, Stop
 from sidework.worker.executors.base import STOP_GRACE
 from sidework.worker.setup import Setup
 
 T = TypeVar("T")
+
+START_TIMEOUT = 60.0
+"""Seconds that a process has to import the application."""
 
 MAX_LINE = 64 * 1024 * 1024
 
@@ -35,17 +38,38 @@ class ProcessExecutor:
         self._setup = setup
         self._stop_grace = stop_grace
         self._idle: list[_Child] = []
+        self._can_isolate = True
 
     async def run(self, attempt: Attempt) -> Ended:
         """The end of the attempt; the death of its process counts as a crash."""
-        child: _Child | None = None
         try:
-            child = self._idle.pop() if self._idle else await _Child.start(self._setup)
-            answer = await self._ask(child, attempt)
+            return await self._run_in(await self._child(), attempt)
         except (OSError, ConfigurationError) as error:
-            if child is not None:
-                await child.kill()
             return attempt.fail(error)
+
+    async def isolate(self, attempt: Attempt) -> Ended | None:
+        """The same for a task of any kind; None where this App cannot be had in another process, and nothing has begun."""
+        if not self._can_isolate:
+            return None
+        try:
+            child = await self._child()
+            if child.has_same_app:
+                return await self._run_in(child, attempt)
+            self._idle.append(child)
+        except (OSError, ConfigurationError):
+            pass  # said where a task asks for a process; here there is another way
+        self._can_isolate = False
+        return None
+
+    async def _child(self) -> _Child:
+        return self._idle.pop() if self._idle else await _Child.start(self._setup)
+
+    async def _run_in(self, child: _Child, attempt: Attempt) -> Ended:
+        try:
+            answer = await self._ask(child, attempt)
+        except BaseException:
+            await child.kill()
+            raise
         if answer is not None:
             self._idle.append(child)
             return _read_answer(attempt, answer)
@@ -98,6 +122,7 @@ class _Child:
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process
         self._killer: asyncio.TimerHandle | None = None
+        self.has_same_app = False
 
     @classmethod
     async def start(cls, setup: Setup) -> _Child:
@@ -110,8 +135,9 @@ class _Child:
             limit=MAX_LINE,
         )
         child = cls(process)
-        child.send({"path": sys.path, "home": setup.home, "imports": setup.imports})
-        hello = await child.receive()
+        child.send({"path": sys.path, "home": setup.home, "imports": setup.imports, "url": setup.database.url})
+        hello = await child.hello()
+        child.has_same_app = bool(hello and hello.get("is_same"))
         if hello is None or "ready" not in hello:
             code = await child.kill()
             reason = (hello or {}).get("error", f"it ended with exit code {code}")
@@ -126,6 +152,17 @@ class _Child:
         """The next message, None when the child is gone."""
         line = await self._pipe(self._process.stdout).readline()
         return json.loads(line) if line.endswith(b"\n") else None
+
+    async def hello(self) -> dict[str, Any] | None:
+        """The first message; what imports for ever is ended."""
+        try:
+            async with asyncio.timeout(START_TIMEOUT):
+                return await self.receive()
+        except TimeoutError:
+            return {"error": f"it was not ready after {START_TIMEOUT:g} s"}
+        except BaseException:
+            self._kill()
+            raise
 
     def stop(self, reason: Stop, grace: float) -> None:
         """Ask for an end, and kill after the grace."""
@@ -163,6 +200,7 @@ def write_answer(ended: Ended) -> dict[str, Any]:
         "verdict": None if ended.verdict is None else asdict(ended.verdict),
         "settlement": None if ended.settlement is None else asdict(ended.settlement),
         "exception": None if exception is None else f"{type_name(exception)}: {message_of(exception)}",
+        "is_written": ended.is_written,
     }
 
 
@@ -170,6 +208,7 @@ def _read_answer(attempt: Attempt, answer: dict[str, Any]) -> Ended:
     verdict, settlement = answer["verdict"], answer["settlement"]
     exception = None if answer["exception"] is None else HandlerFailed(answer["exception"])
     if verdict is None or settlement is None:
-        return attempt.fail(exception or HandlerFailed("its process gave the job up"))
+        return attempt.fail(LeaseLost(answer["exception"] or "the attempt was taken away while its process ran it"))
     settled = Settlement(**{**settlement, "id": UUID(settlement["id"]), "state": JobState(settlement["state"])})
-    return attempt.adopt(Verdict(**{**verdict, "step": Step(verdict["step"])}), settled, exception)
+    ended = attempt.adopt(Verdict(**{**verdict, "step": Step(verdict["step"])}), settled, exception)
+    return replace(ended, is_written=answer["is_written"])

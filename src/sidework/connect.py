@@ -11,7 +11,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from sidework.core.job import to_micros
 from sidework.core.ops import Op, T
-from sidework.core.options import check_schema
+from sidework.core.options import check_moment, check_schema
 from sidework.core.store import Store
 from sidework.drivers.base import AsyncOwnHandle
 from sidework.drivers.borrowed import AsyncBorrowed, Borrowed
@@ -52,7 +52,7 @@ class Database:
 
     def now(self) -> int | None:
         """The test clock's microseconds, or None where the database's clock rules."""
-        return None if self._clock is None else to_micros(self._clock())
+        return None if self._clock is None else to_micros(check_moment("the answer of clock()", self._clock()))
 
     def run(self, make: Callable[[], Op[T]]) -> T:
         """An operation on a connection of ours, committed."""

@@ -130,12 +130,13 @@ class ProgressNote:
 
 @dataclass(frozen=True, slots=True)
 class Migration:
-    """One numbered step of the schema: its statements up and down."""
+    """One numbered step of the schema: its statements up and down; `record` notes that it was done, for scripts."""
 
     version: int
     name: str
     up: tuple[str, ...]
     down: tuple[str, ...]
+    record: str
 
 
 class Store(Protocol):

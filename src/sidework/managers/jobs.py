@@ -94,19 +94,19 @@ class Jobs:
 
     def retry(self, ids: Ids | None = None, **where: Unpack[Filters]) -> list[Job]:
         """Finished jobs wait again from attempt 0, their errors kept; waiting ones become due now. Returns what changed."""
-        return self._change(self._store.retry_jobs, ids, where)
+        return self._change(self._store.retry_jobs, choose_some(ids, where, "retry"))
 
     async def aretry(self, ids: Ids | None = None, **where: Unpack[Filters]) -> list[Job]:
         """The same from a coroutine."""
-        return await self._achange(self._store.retry_jobs, ids, where)
+        return await self._achange(self._store.retry_jobs, choose_some(ids, where, "retry"))
 
     def cancel(self, ids: Ids | None = None, **where: Unpack[Filters]) -> list[Job]:
         """Waiting jobs become cancelled at once, running ones are asked to stop. Returns both as they are now."""
-        return self._change(self._store.cancel_jobs, ids, where)
+        return self._change(self._store.cancel_jobs, choose_some(ids, where, "cancel"))
 
     async def acancel(self, ids: Ids | None = None, **where: Unpack[Filters]) -> list[Job]:
         """The same from a coroutine."""
-        return await self._achange(self._store.cancel_jobs, ids, where)
+        return await self._achange(self._store.cancel_jobs, choose_some(ids, where, "cancel"))
 
     def delete(self, ids: Ids | None = None, **where: Unpack[Filters]) -> list[Job]:
         """Remove jobs that are not running. Returns them as they were."""
@@ -189,14 +189,12 @@ class Jobs:
     def _shown(self, rows: Sequence[JobRow]) -> list[Job]:
         return [self._desk.show(row) for row in rows]
 
-    def _change(self, operation: _Operation, ids: Ids | None, where: Filters) -> list[Job]:
-        chosen = choose_some(ids, where, "change")
+    def _change(self, operation: _Operation, chosen: JobFilter) -> list[Job]:
         rows = self._run(lambda: operation(chosen, self._desk.database.now()))
         self._desk.wakes.wake()
         return self._shown(rows)
 
-    async def _achange(self, operation: _Operation, ids: Ids | None, where: Filters) -> list[Job]:
-        chosen = choose_some(ids, where, "change")
+    async def _achange(self, operation: _Operation, chosen: JobFilter) -> list[Job]:
         rows = await self._arun(lambda: operation(chosen, self._desk.database.now()))
         self._desk.wakes.wake()
         return self._shown(rows)

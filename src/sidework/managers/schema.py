@@ -44,7 +44,8 @@ class Schema:
 
     def sql(self) -> str:
         """What `migrate` runs on an empty database."""
-        return "\n\n".join(f"{statement};" for migration in self._store.migrations for statement in migration.up) + "\n"
+        steps = [statement for each in self._store.migrations for statement in (*each.up, each.record)]
+        return "\n\n".join(f"{statement};" for statement in steps) + "\n"
 
     def plan(self) -> list[str]:
         """The migrations that `migrate` would run now."""

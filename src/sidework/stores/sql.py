@@ -35,7 +35,10 @@ class SqlFiles:
 
     def _migration(self, folder: Traversable, name: str) -> Migration:
         up, down = (split_statements(self._read(folder / f"{name}.{way}.sql")) for way in ("up", "down"))
-        return Migration(version=int(name.split("_", maxsplit=1)[0]), name=name, up=up, down=down)
+        version = int(name.split("_", maxsplit=1)[0])
+        literals = {"version": str(version), "name": f"'{name}'", "now": "null"}
+        record = _PARAMETER.sub(lambda match: literals[match[1]], self("record_migration"))
+        return Migration(version=version, name=name, up=up, down=down, record=record)
 
     def _read(self, path: Traversable) -> str:
         text = "\n".join(line for line in path.read_text("utf-8").splitlines() if not line.lstrip().startswith("--"))
@@ -43,6 +46,7 @@ class SqlFiles:
 
 
 _MACRO = re.compile(r"\{(\w+)\}")
+_PARAMETER = re.compile(r":(\w+)")
 
 
 def split_statements(text: str) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from sidework import App, OutcomeUnknown, SideworkError
 from sidework.events import LoopFailed
 from tests.servers import PostgresServer
 from tests.worker.conftest import StartWorker
+from tests.worker.cutter import CommitCutter
 from tests.worker.helpers import DEADLINE, Heard, eventually, finish, finished, wait_for
 
 
@@ -91,3 +92,27 @@ def _enqueued(task: object) -> bool:
     except SideworkError:
         return False
     return True
+
+
+def test_a_job_whose_claim_was_stored_but_never_answered_is_given_back(
+    server: PostgresServer, start: StartWorker
+) -> None:
+    """A proxy in front of the server passes a COMMIT of a claim on, and cuts the connection instead of its answer."""
+    with CommitCutter(server.port) as cutter, App(server.url) as app:
+        app.migrate()
+
+        @app.task(name="run")
+        def run() -> str:
+            return "ran"
+
+        with App(f"postgresql://postgres@127.0.0.1:{cutter.port}/postgres") as behind:
+            behind.task(name="run")(lambda: "ran")
+            worker = start(behind, poll_interval=0.1)
+            finish(app, run.enqueue())
+            cutter.cut_next()
+            job = run.enqueue()
+            wait_for(cutter.has_cut, "the cut")
+            ended = finish(app, job)
+            assert (ended.state, ended.result, ended.crashes) == ("done", "ran", 0)
+            worker.stop()
+            worker.join(DEADLINE)

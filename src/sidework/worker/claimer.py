@@ -55,6 +55,8 @@ class Claimer:
         self._launch = launch
         self._is_stopped = False
         self._is_idle = False
+        self.answered: asyncio.Event | None = None
+        """Set when the claim that is under way is over; None where there is none."""
 
     async def run(self) -> None:
         """Claim until stopped."""
@@ -72,11 +74,16 @@ class Claimer:
         database, registry = self._setup.database, self._setup.registry
         budgets, limit = registry.crash_budgets(), self.slots.free
         claim = Claim(self._worker, budgets, limit, self._lane.queues, database.now(), look_first=self._is_idle)
-        claimed = await database.backend.worker_runner.run(lambda: database.store.claim_jobs(claim))
-        self._is_idle = not claimed.rows
-        if claimed.rows:
-            self.waker.found()
-            self._launch(claimed.rows, self.slots)
+        answered = self.answered = asyncio.Event()
+        try:
+            claimed = await database.backend.worker_runner.run(lambda: database.store.claim_jobs(claim))
+            self._is_idle = not claimed.rows
+            if claimed.rows:
+                self.waker.found()
+                self._launch(claimed.rows, self.slots)
+        finally:
+            self.answered = None
+            answered.set()
         return claimed
 
     def stop(self) -> None:

@@ -14,7 +14,7 @@ from sidework.core.lifecycle import GIVEN_BACK, settle
 from sidework.core.options import WorkerOptions
 from sidework.core.reading import show_job
 from sidework.core.store import BeatReply, WorkerRow
-from sidework.errors import SideworkError
+from sidework.errors import OutcomeUnknown, SideworkError
 from sidework.events import JobStarted, LeaseLapsed, LoopFailed, WorkerStopped
 from sidework.threads import Lanes, wait_on
 from sidework.worker.attempt import Attempt, Ended, Stop
@@ -28,8 +28,9 @@ from sidework.worker.heart import Heart, worker_row
 from sidework.worker.kit import WorkKit
 from sidework.worker.lifespan import entered
 from sidework.worker.outcomes import Outcomes
-from sidework.worker.settler import Settler
+from sidework.worker.settler import Key, Settler
 from sidework.worker.setup import Setup
+from sidework.worker.strays import Strays
 from sidework.worker.upkeep import Prune, Rescue
 from sidework.worker.waker import Waker
 
@@ -68,6 +69,7 @@ class Engine:
             "process": self._processes,
         }
         self._claimers = [self._claimer(lane) for lane in options.lanes]
+        self._strays = Strays(setup.database, worker, self._claimers, self._held, self._give_back)
 
     async def run(self, on_up: Callable[[], None]) -> None:
         """Run until `stop()`, or until cancelled, which stops in order too."""
@@ -115,7 +117,7 @@ class Engine:
         attempt = self._attempts.get((row.id, row.token))
         try:
             if attempt is None or self._stopping.is_set():
-                self._settler.put(self._given_back(row))
+                self._give_back(row)
                 return
             self._setup.events.emit(JobStarted(attempt.show()))
             self._settler.put(await self._run_attempt(attempt))
@@ -137,11 +139,14 @@ class Engine:
         """Was it held by a worker that died? In a process of its own it cannot take others along again."""
         return attempt.row.crashes > 0 and attempt.spec.executor != "process"
 
-    def _given_back(self, row: JobRow) -> Ended:
+    def _held(self) -> set[Key]:
+        return self._settler.holds() | set(self._attempts)
+
+    def _give_back(self, row: JobRow) -> None:
         settlement = settle(row, GIVEN_BACK, errors=row.errors)
         waiting = replace(row, state=settlement.state, attempt=settlement.attempt, started_at=None, worker=None)
         job = show_job(waiting, self._setup.codec, self._setup.registry.find(row.task))
-        return Ended(job, GIVEN_BACK, settlement, None, 0.0)
+        self._settler.put(Ended(job, GIVEN_BACK, settlement, None, 0.0))
 
     def _is_ending(self) -> bool:
         """Do we stop, or is everything on this loop being cancelled, us included?"""
@@ -157,6 +162,7 @@ class Engine:
     def _loops(self) -> list[tuple[str, Callable[[], Awaitable[None]]]]:
         loops: list[tuple[str, Callable[[], Awaitable[None]]]] = [
             ("settler", self._settler.run),
+            ("strays", self._strays.run),
             ("rescue", self._rescue.run),
             ("prune", self._prune.run),
         ]
@@ -180,6 +186,8 @@ class Engine:
             except Exception as error:
                 if self._loop.time() - began > LONGEST_PAUSE:
                     pause = FIRST_PAUSE
+                if isinstance(error, OutcomeUnknown):
+                    self._strays.suspect()
                 self._setup.events.emit(LoopFailed(self._worker, name, error, pause))
                 await asyncio.sleep(pause * random.uniform(0.5, 1.0))
                 pause = min(pause * 2, LONGEST_PAUSE)

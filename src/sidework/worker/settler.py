@@ -20,6 +20,9 @@ from sidework.worker.outcomes import Outcomes
 
 BATCH = 500
 
+Key = tuple[UUID, int | None]
+"""A job's id and an attempt's token."""
+
 
 class Settler:
     """Writes settlements in batches and announces them."""
@@ -32,14 +35,19 @@ class Settler:
         self._calls = calls
         self._on_released = on_released
         self._waiting: list[Ended] = []
+        self._batch: list[Ended] = []
         self._arrived = asyncio.Event()
         self._written = asyncio.Event()
-        self._writing = 0
 
     def put(self, ended: Ended) -> None:
         """Take the end of an attempt to be written."""
         self._waiting.append(ended)
         self._arrived.set()
+
+    def holds(self) -> set[Key]:
+        """The attempts whose outcomes are not written yet."""
+        unwritten = (ended.settlement for ended in (*self._waiting, *self._batch))
+        return {(settlement.id, settlement.token) for settlement in unwritten if settlement is not None}
 
     async def run(self) -> None:
         """Write until cancelled."""
@@ -53,7 +61,7 @@ class Settler:
         batch, self._waiting = self._waiting[:BATCH], self._waiting[BATCH:]
         if self._waiting:
             self._arrived.set()
-        self._writing += len(batch)
+        self._batch = batch
         try:
             await self._write(batch)
         except BaseException:
@@ -61,13 +69,13 @@ class Settler:
             self._arrived.set()
             raise
         finally:
-            self._writing -= len(batch)
+            self._batch = []
             self._written.set()
 
     async def drained(self) -> None:
         """Until nothing is left to write."""
-        while self._waiting or self._writing:
-            if not self._writing:
+        while self._waiting or self._batch:
+            if not self._batch:
                 await self.run_once()  # our loop may have been cancelled
                 continue
             self._written.clear()

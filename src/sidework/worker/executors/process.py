@@ -10,6 +10,7 @@ import asyncio
 import json
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, replace
 from typing import Any, TypeVar
 from uuid import UUID
@@ -24,6 +25,9 @@ from sidework.worker.executors.base import STOP_GRACE
 from sidework.worker.setup import Setup
 
 T = TypeVar("T")
+
+DEATH_GRACE = 1.0
+"""Seconds that a process which closed its pipe has to end."""
 
 START_TIMEOUT = 60.0
 """Seconds that a process has to import the application."""
@@ -177,6 +181,10 @@ class _Child:
 
     async def kill(self) -> int:
         """End the process; its exit code."""
+        if self._process.stdout is not None and self._process.stdout.at_eof():
+            # It dies by itself: to signal it now would hide its exit code from asyncio.
+            with suppress(TimeoutError):
+                return await asyncio.wait_for(self._process.wait(), DEATH_GRACE)
         self._kill()
         return await self._process.wait()
 

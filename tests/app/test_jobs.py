@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import threading
 import uuid
 from collections.abc import Callable
@@ -113,7 +114,7 @@ def test_jobs_are_found_and_counted_by_filters_newest_first(stocked: App, where:
 
 
 def test_counts_know_queues_and_states(stocked: App) -> None:
-    counts = stocked.jobs.count()
+    counts = copy.deepcopy(stocked.jobs.count())
     assert counts == 5
     assert (counts["mail"]["waiting"], counts["default"]["failed"], counts["none"]["done"]) == (1, 1, 0)  # type: ignore[index]
 

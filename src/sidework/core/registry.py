@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import typing
 from collections.abc import Callable, Iterator, Mapping
@@ -69,7 +70,7 @@ def declare(function: Callable[..., Any], name: str, options: TaskOptions) -> Ta
     """The task of a function; raises ConfigurationError or TypeError for what cannot work."""
     if not callable(function):
         raise TypeError(f"expected a function to make a task of, got {function!r}")
-    is_async = inspect.iscoroutinefunction(function)
+    is_async = inspect.iscoroutinefunction(_written(function))
     delivery = _delivery(options.delivery)
     signature, hints, takes_context = _signature(function)
     return TaskSpec(
@@ -139,16 +140,23 @@ _POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_O
 
 
 def _signature(function: Callable[..., Any]) -> tuple[inspect.Signature, dict[str, object], bool]:
-    signature = inspect.signature(function)
+    signature, written = inspect.signature(function), _written(function)
     try:
-        hints = typing.get_type_hints(function, include_extras=True)
+        hints = typing.get_type_hints(written, include_extras=True)
     except (NameError, TypeError, AttributeError):  # names that only a type checker sees: such parameters have no hint
-        hints = {name: value for name, value in function.__annotations__.items() if not isinstance(value, str)}
+        hints = {name: value for name, value in getattr(written, "__annotations__", {}).items() if not isinstance(value, str)}
     parameters = list(signature.parameters.values())
     takes_context = bool(parameters) and _is_context(parameters[0], hints)
     if takes_context:
         parameters = parameters[1:]
     return signature.replace(parameters=parameters), _call_hints(parameters, hints), takes_context
+
+
+def _written(function: Any) -> Any:
+    """The function that was written, beneath a partial or an object that can be called."""
+    if isinstance(function, functools.partial):
+        return _written(function.func)
+    return function if inspect.isroutine(function) or inspect.isclass(function) else type(function).__call__
 
 
 def _is_context(parameter: inspect.Parameter, hints: Mapping[str, object]) -> bool:

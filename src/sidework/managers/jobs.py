@@ -40,14 +40,19 @@ class JobCounts(int):
     """
 
     by_queue: dict[str, dict[JobState, int]]
+    _rows: tuple[JobCount, ...]
 
     def __new__(cls, rows: Sequence[JobCount] = ()) -> Self:
         """Add up the rows of a count."""
         self = super().__new__(cls, sum(row.count for row in rows))
+        self._rows = tuple(rows)
         self.by_queue = {}
         for row in rows:
             self.by_queue.setdefault(row.queue, dict.fromkeys(JobState, 0))[row.state] += row.count
         return self
+
+    def __getnewargs__(self) -> tuple[Sequence[JobCount]]:  # type: ignore[override] # an int is copied by its number
+        return (self._rows,)
 
     def __getitem__(self, queue: str) -> dict[JobState, int]:
         return self.by_queue.get(queue, dict.fromkeys(JobState, 0))

@@ -83,7 +83,7 @@ def test_wrong_arguments_are_refused_at_once_with_the_task_named(lite: App) -> N
     def add(ctx: Context, x: int, *, y: int = 0) -> None: ...
 
     calls: list[Callable[[], Any]] = [
-        add.enqueue,  # type: ignore[call-arg]
+        add.enqueue,  # type: ignore[list-item]
         lambda: add.enqueue(1, 2),  # type: ignore[call-arg]
         lambda: add.enqueue(1, z=2),  # type: ignore[call-arg]
         lambda: add.job(1, x=2),  # type: ignore[misc]
@@ -207,9 +207,9 @@ def test_a_test_clock_rules_what_is_due(url: str) -> None:
 
 
 def test_a_clock_that_answers_naive_times_is_refused(lite_url: str) -> None:
-    with App(lite_url, clock=lambda: datetime(2030, 1, 1)) as app:  # noqa: DTZ001
-        with pytest.raises(ConfigurationError, match="clock"):
-            app.enqueue("add")
+    naive = datetime(2030, 1, 1)  # noqa: DTZ001
+    with App(lite_url, clock=lambda: naive) as app, pytest.raises(ConfigurationError, match="clock"):
+        app.enqueue("add")
 
 
 def timeless(job: Job) -> Job:

@@ -138,7 +138,7 @@ async def _count(app: App) -> int:
 
 
 @pytest.fixture
-def postgres(shared_databases: SharedDatabases) -> Iterator[str]:
+def postgres(shared_databases: SharedDatabases) -> str:
     return shared_databases.urls["postgres"]
 
 
@@ -166,12 +166,13 @@ def _session(app: App) -> int:
 def _sessions(url: str, name: str) -> int:
     with psycopg.connect(url, autocommit=True) as connection:
         query = "select count(*) from pg_stat_activity where application_name = %s"
-        for _ in range(200):
+        count = 0
+        for _ in range(200):  # a server process takes a moment to end
             [count] = connection.execute(query, [name]).fetchone() or [0]
             if not count:
-                return 0
+                break
             connection.execute("select pg_sleep(0.005)")
-        return int(count)
+        return count
 
 
 @contextmanager

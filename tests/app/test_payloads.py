@@ -44,15 +44,38 @@ class Packet(msgspec.Struct):
 
 
 VALUES: list[object] = [
-    *(None, True, 0, -1, 2**63, -(10**200), 0.0, -0.0, 1e16, 1e-300, 0.1, "", "naïve \U0001f600 ' \" % \\ :x", b"\x00\xff"),
+    *(
+        None,
+        True,
+        0,
+        -1,
+        2**63,
+        -(10**200),
+        0.0,
+        -0.0,
+        1e16,
+        1e-300,
+        0.1,
+        "",
+        "naïve \U0001f600 ' \" % \\ :x",
+        b"\x00\xff",
+    ),
     *([1, (2, [3])], {"a": {"b": []}}, {1: "x", (1, 2): None, None: b""}, {"$tuple": [1]}, {1, "a"}, frozenset({(1,)})),
     *(datetime(2026, 10, 25, 2, 30, tzinfo=ZoneInfo("Europe/Oslo"), fold=1), datetime(1, 1, 1), date(9999, 12, 31)),  # noqa: DTZ001
-    *(time(1, 2, 3, 4), timedelta(-1, 2, 3), Decimal("-0E+5"), UUID(int=5), Colour.RED, Mode.A | Mode.B, Money(Decimal(1))),
+    *(
+        time(1, 2, 3, 4),
+        timedelta(-1, 2, 3),
+        Decimal("-0E+5"),
+        UUID(int=5),
+        Colour.RED,
+        Mode.A | Mode.B,
+        Money(Decimal(1)),
+    ),
 ]
 
 
 def test_every_type_arrives_equal_as_argument_and_as_result(app: App) -> None:
-    arrived: list[object] = []
+    arrived: list[tuple[object, dict[str, object]]] = []
 
     @app.task(name="echo")
     def echo(value: object, **named: object) -> object:

@@ -27,7 +27,6 @@ def test_a_task_is_still_the_function(lite: App) -> None:
     assert log_sum(1, 2) == 3
     assert log_sum.__doc__ == "Add."
     assert log_sum.name == f"{__name__}.test_a_task_is_still_the_function.<locals>.log_sum"
-    assert log_sum.__name__ == "log_sum"
     assert repr(log_sum) == f"<Task {log_sum.name}>"
 
 
@@ -87,9 +86,7 @@ def test_a_task_set_is_declared_apart_and_included(app: App) -> None:
     ],
     ids=str,
 )
-def test_an_option_that_cannot_be_is_refused(
-    lite: App, options: Any, error: type[Exception], message: str
-) -> None:
+def test_an_option_that_cannot_be_is_refused(lite: App, options: Any, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         lite.task(**options)(lambda: None)
 
@@ -196,7 +193,9 @@ def test_tasks_of_a_script_are_run_by_a_worker_that_imports_it(url: str, tmp_pat
     name, id = _python(tmp_path, "report_script.py").split()
     assert name == "report_script.report"
     ran = _python(
-        tmp_path, "-c", "import report_script as s; a = s.app.work_once(); print(a.job.id, a.job.result, a.exception); s.app.close()"
+        tmp_path,
+        "-c",
+        "import report_script as s; a = s.app.work_once(); print(a.job.id, a.job.result, a.exception); s.app.close()",
     )
     assert ran.split() == [id, "report_script", "None"]
     again = _python(tmp_path, "-m", "report_script")

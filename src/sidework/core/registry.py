@@ -144,7 +144,9 @@ def _signature(function: Callable[..., Any]) -> tuple[inspect.Signature, dict[st
     try:
         hints = typing.get_type_hints(written, include_extras=True)
     except (NameError, TypeError, AttributeError):  # names that only a type checker sees: such parameters have no hint
-        hints = {name: value for name, value in getattr(written, "__annotations__", {}).items() if not isinstance(value, str)}
+        hints = {
+            name: value for name, value in getattr(written, "__annotations__", {}).items() if not isinstance(value, str)
+        }
     parameters = list(signature.parameters.values())
     takes_context = bool(parameters) and _is_context(parameters[0], hints)
     if takes_context:

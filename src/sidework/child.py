@@ -26,7 +26,7 @@ from sidework.worker.executors.coroutine import CoroutineExecutor
 from sidework.worker.executors.process import write_answer
 from sidework.worker.executors.thread import run_here
 from sidework.worker.kit import WorkKit
-from sidework.worker.lifespan import entered
+from sidework.worker.lifespan import HeldLifespan
 
 
 def main() -> None:
@@ -63,8 +63,7 @@ class Child:
     def serve(self) -> None:
         """Enter the lifespan and run what is asked for."""
         threading.Thread(target=self._listen, daemon=True).start()
-        manager = entered(self._setup.hooks.lifespan)
-        self._kit.state = self._runner.run(manager.__aenter__())
+        self._kit.state = self._runner.run(HeldLifespan(self._setup.hooks.lifespan).enter())
         while True:
             self._say({"ended": write_answer(self._run(self._attempts.get()))})
 

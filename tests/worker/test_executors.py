@@ -214,6 +214,7 @@ def test_progress_is_seen_while_the_handler_runs_and_afterwards(app: App, start:
     start(app)
     job = report.enqueue()
     seen = eventually(lambda: app.jobs.get(job.id).progress, "progress")
+    assert seen is not None
     assert (seen.fraction, seen.message) == (0.25, "a quarter")
     release.set()
     after = finish(app, job).progress

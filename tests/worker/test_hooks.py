@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager, contextmanager
 from types import ModuleType
 from typing import Any
 
+import anyio
 import pytest
 
 import sidework
@@ -182,13 +183,8 @@ def test_middleware_wraps_the_handler_in_order_and_sees_its_result(
     assert seen == ["outer (1,)", "middle 1", "inner", "handler", "inner 2", "middle 2", "outer 2"]
 
 
-@pytest.mark.parametrize("executor", ["thread", "async"])
-@pytest.mark.parametrize("is_async", [True, False])
-@pytest.mark.parametrize("what", ["passes", "raises again", "replaces", "suppresses"])
-def test_the_handlers_exception_is_thrown_in_at_the_yield(
-    lite: App, start: StartWorker, executor: str, is_async: bool, what: str
-) -> None:
-    seen: list[BaseException] = []
+def deciding_layers(what: str, seen: list[BaseException]) -> tuple[Any, Any]:
+    """A plain and an async middleware that do the same with the handler's exception."""
 
     def decide(error: BaseException) -> None:
         seen.append(error)
@@ -210,10 +206,18 @@ def test_the_handlers_exception_is_thrown_in_at_the_yield(
             await asyncio.sleep(0)
             decide(error)
 
-    def passing(_ctx: Context) -> Iterator[None]:
-        yield
+    return plain_layer, async_layer
 
-    lite.middleware(passing if what == "passes" else async_layer if is_async else plain_layer)
+
+@pytest.mark.parametrize("executor", ["thread", "async"])
+@pytest.mark.parametrize("is_async", [True, False])
+@pytest.mark.parametrize("what", ["raises again", "replaces", "suppresses"])
+def test_the_handlers_exception_is_thrown_in_at_the_yield(
+    lite: App, start: StartWorker, executor: str, is_async: bool, what: str
+) -> None:
+    seen: list[BaseException] = []
+    plain_layer, async_layer = deciding_layers(what, seen)
+    lite.middleware(async_layer if is_async else plain_layer)
 
     @lite.task(retry=None)
     def plain() -> int:
@@ -230,7 +234,42 @@ def test_the_handlers_exception_is_thrown_in_at_the_yield(
     else:
         assert (job.state, job.errors[0].type) == ("failed", "KeyError" if what == "replaces" else "LookupError")
         assert "the handler's" in job.errors[0].traceback
-    assert len(seen) == (what != "passes")
+    assert [str(error) for error in seen] == ["the handler's"]
+
+
+def layer_none(_ctx: Context) -> Iterator[None]:
+    yield from ()
+
+
+def layer_two(_ctx: Context) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        yield
+
+
+async def layer_async_none(_ctx: Context) -> AsyncIterator[None]:
+    for each in list[None]():
+        yield each
+
+
+async def layer_async_two(_ctx: Context) -> AsyncIterator[None]:
+    yield
+    yield
+
+
+async def layer_coroutine_layer(_ctx: Context) -> None: ...
+
+
+WRONG_LAYERS: dict[str, Any] = {
+    "none": layer_none,
+    "two": layer_two,
+    "two after an error": layer_two,
+    "async none": layer_async_none,
+    "async two": layer_async_two,
+    "no generator": lambda _ctx: None,
+    "coroutine": layer_coroutine_layer,
+}
 
 
 @pytest.mark.parametrize("executor", ["thread", "async"])
@@ -240,35 +279,7 @@ def test_the_handlers_exception_is_thrown_in_at_the_yield(
 def test_middleware_that_is_not_one_yield_fails_the_attempt_with_a_reason(
     lite: App, start: StartWorker, executor: str, what: str
 ) -> None:
-    def none(_ctx: Context) -> Iterator[None]:
-        yield from ()
-
-    def two(_ctx: Context) -> Iterator[None]:
-        try:
-            yield
-        finally:
-            yield
-
-    async def async_none(_ctx: Context) -> AsyncIterator[None]:
-        for each in ():
-            yield each
-
-    async def async_two(_ctx: Context) -> AsyncIterator[None]:
-        yield
-        yield
-
-    async def coroutine_layer(_ctx: Context) -> None: ...
-
-    layers: dict[str, Any] = {
-        "none": none,
-        "two": two,
-        "two after an error": two,
-        "async none": async_none,
-        "async two": async_two,
-        "no generator": lambda _ctx: None,
-        "coroutine": coroutine_layer,
-    }
-    lite.middleware(layers[what])
+    lite.middleware(WRONG_LAYERS[what])
 
     @lite.task(retry=None)
     def plain() -> None:
@@ -290,6 +301,7 @@ def test_middleware_of_a_process_runs_in_the_process(load: Load, sqlite_url: str
     handlers = load(sqlite_url)
     start(handlers.app)
     job = finish(handlers.app, handlers.pid.using(tags=["stamp"]).enqueue())
+    assert job.progress is not None
     assert job.progress.message == str(job.result)
 
 
@@ -310,7 +322,7 @@ def make_lifespan(kind: str, steps: list[str]) -> Any:
 
     @asynccontextmanager
     async def coroutine() -> AsyncIterator[dict[str, str]]:
-        async with asyncio.TaskGroup():  # is left by the task that entered it, or raises
+        async with anyio.create_task_group():  # is left by the task that entered it, or raises
             try:
                 yield enter()
             finally:
@@ -391,7 +403,7 @@ def test_a_lifespan_that_raises_at_the_start_is_the_callers_error(sqlite_url: st
         worker = app.worker()
         before = set(threading.enumerate())
         with pytest.raises(ConnectionError, match="no pool"):
-            {"start": worker.start, "run": worker.run, "drain": app.drain}[how]()
+            getattr(app if how == "drain" else worker, how)()
         assert app.workers.list() == []
         if how != "drain":
             assert worker.state == "stopped"
@@ -440,7 +452,8 @@ def test_events_arrive_in_order_with_the_job_as_it_is_then(app: App, start: Star
         *(JobEnqueued, JobStarted, JobRetried, JobStarted, JobFailed),
         WorkerStopped,
     ]
-    assert [(event.job.state, event.job.attempt) for event in heard.of(JobStarted)][0] == ("running", 1)
+    started = heard.of(JobStarted)[0].job
+    assert (started.state, started.attempt) == ("running", 1)
     done = heard.of(JobDone)[0]
     stored = jobs["done"]
     assert (done.job.id, done.job.state, done.job.result, done.job.attempt) == (stored.id, "done", "done", 1)

@@ -75,7 +75,8 @@ def test_a_function_decides_by_the_job_and_the_exception(lite: App, start: Start
 
     def policy(job: Job, exception: BaseException) -> float | timedelta | None:
         asked.append((job.attempt, str(exception)))
-        return {1: 0.01, 2: timedelta(milliseconds=20)}.get(job.attempt)
+        delays: dict[int, float | timedelta] = {1: 0.01, 2: timedelta(milliseconds=20)}
+        return delays.get(job.attempt)
 
     @lite.task(retry=policy)
     def fail(ctx: Context) -> None:
@@ -96,11 +97,9 @@ def test_a_policy_that_breaks_fails_the_job_for_good_with_that_reason(
     def policy(_job: Job, _exception: BaseException) -> Any:
         if kind == "SystemExit":
             raise SystemExit("the policy")
-        return {
-            "ZeroDivisionError": lambda: 1 / 0,
-            "answers text": lambda: "soon",
-            "answers NaN": lambda: float("nan"),
-        }[kind]()
+        if kind == "ZeroDivisionError":
+            return 1 / 0
+        return "soon" if kind == "answers text" else float("nan")
 
     @lite.task(retry=policy)
     def plain() -> None:
@@ -179,11 +178,11 @@ def test_an_exception_that_is_hard_to_record_is_recorded(
 
     @app.task(retry=None)
     def plain() -> None:
-        raise bases.MESSAGES[kind]()
+        raise bases.make(bases.MESSAGES, kind)
 
     @app.task(retry=None)
     async def coroutine() -> None:
-        raise bases.MESSAGES[kind]()
+        raise bases.make(bases.MESSAGES, kind)
 
     start(app)
     job = finish(app, (plain if executor == "thread" else coroutine).enqueue())
@@ -206,12 +205,12 @@ def test_any_exception_fails_the_attempt_and_nothing_else(
 ) -> None:
     @lite.task(retry=NOW)
     def plain() -> None:
-        raise bases.EXCEPTIONS[kind]()
+        raise bases.make(bases.EXCEPTIONS, kind)
 
     @lite.task(retry=NOW)
     async def coroutine() -> None:
         await asyncio.sleep(0)
-        raise bases.EXCEPTIONS[kind]()
+        raise bases.make(bases.EXCEPTIONS, kind)
 
     @lite.task
     def after() -> None: ...
@@ -241,11 +240,11 @@ def test_middleware_leaves_every_exception_as_it_is(lite: App, start: StartWorke
 
     @lite.task(retry=None)
     def plain(kind: str) -> None:
-        raise bases.EXCEPTIONS[kind]()
+        raise bases.make(bases.EXCEPTIONS, kind)
 
     @lite.task(retry=None)
     async def coroutine(kind: str) -> None:
-        raise bases.EXCEPTIONS[kind]()
+        raise bases.make(bases.EXCEPTIONS, kind)
 
     start(lite)
     task = plain if executor == "thread" else coroutine

@@ -8,10 +8,13 @@ import threading
 import time
 from collections.abc import Callable
 from types import ModuleType
+from typing import Any
 
 import pytest
 
 from sidework import App, Context, Retry
+from sidework.core.lifecycle import GIVEN_BACK, settle
+from sidework.core.store import JobFilter
 from sidework.errors import JobInterrupted, JobTimeout, SideworkError
 from sidework.events import JobGivenBack, JobStarted, SettlementRefused, WorkerStopped
 from tests.worker.conftest import StartWorker
@@ -156,7 +159,7 @@ def test_a_timeout_that_comes_right_at_the_end_hits_no_other_job(lite: App, star
     ended = finished(lite, *jobs)
     assert {job.state for job in ended[1::2]} == {"done"}
     assert {error.type for job in ended[::2] for error in job.errors} <= {"sidework.errors.JobTimeout"}
-    states = [job.state for job in ended[::2]]
+    states = [str(job.state) for job in ended[::2]]
     assert states.count("done") >= 10, states
     assert states.count("failed") >= 10, states
 
@@ -224,6 +227,7 @@ def test_a_job_in_a_process_is_told_and_keeps_its_process(load: Load, sqlite_url
     handlers.app.jobs.cancel(job.id)
     ended = finish(handlers.app, job)
     assert (ended.state, ended.attempt, ended.crashes) == ("cancelled", 1, 0)
+    assert ended.progress is not None
     assert ended.progress.message == "told"
     assert finish(handlers.app, handlers.pid.enqueue()).result == before.result
 
@@ -292,7 +296,8 @@ def test_after_the_shutdown_timeout_unfinished_jobs_are_given_back(
         release.wait(DEADLINE)
 
     worker = start(app, shutdown_timeout=0.1, stop_grace=0.4)
-    job = {"thread": thread, "async": coroutine, "returns": returns, "deaf": deaf}[kind].enqueue()
+    tasks: dict[str, Any] = {"thread": thread, "async": coroutine, "returns": returns, "deaf": deaf}
+    job = tasks[kind].enqueue()
     wait_for(running)
     worker.stop()
     worker.join(DEADLINE)
@@ -534,18 +539,10 @@ def test_what_a_lost_worker_still_says_is_refused_and_told(lite: App, start: Sta
     job = work.enqueue()
     wait_for(running)
     store, run = lite.setup.database.store, lite.setup.database.run
-    row = run(lambda: store.find_jobs(_by_id(job.id)))[0]
-    from sidework.core.lifecycle import GIVEN_BACK, settle
-
+    row = run(lambda: store.find_jobs(JobFilter(ids=(job.id,))))[0]
     run(lambda: store.settle_jobs([settle(row, GIVEN_BACK, errors=None)]))
     lite.jobs.delete(job.id)
     release.set()
     assert heard.wait(SettlementRefused).job.id == job.id
     assert lite.jobs.find([job.id]) == []
     assert worker.state == "running"
-
-
-def _by_id(id: object) -> object:
-    from sidework.managers.choosing import by_id
-
-    return by_id(id)

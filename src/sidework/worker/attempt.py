@@ -6,7 +6,8 @@ import json
 import random
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
@@ -19,7 +20,7 @@ from sidework.core.lifecycle import DONE, GIVEN_BACK, Settlement, Step, Verdict,
 from sidework.core.reading import read_job, read_progress, show_job
 from sidework.core.registry import TaskSpec
 from sidework.core.store import ProgressNote
-from sidework.errors import ConfigurationError, JobTimeout, LeaseLost, TransactionCommitted
+from sidework.errors import ConfigurationError, InvalidPayload, JobTimeout, LeaseLost, TransactionCommitted
 
 
 class Stop(StrEnum):
@@ -57,6 +58,7 @@ class Attempt:
         self._codec = codec
         self._report_note = report
         self._progress: str | None = None
+        self._refused: InvalidPayload | None = None
         self._begun = time.monotonic()
         self._lock = threading.Lock()
         self._interrupt: Callable[[Stop], None] | None = None
@@ -68,7 +70,8 @@ class Attempt:
 
     def read(self) -> Job:
         """The job with its arguments; InvalidPayload where they cannot be read."""
-        return read_job(self.row, self._codec, self.spec)
+        with self._refusing():
+            return read_job(self.row, self._codec, self.spec)
 
     def show(self) -> Job:
         """The same for looking: arguments that cannot be read are shown as their text."""
@@ -119,7 +122,8 @@ class Attempt:
         """The settlement of a handler that returned; InvalidPayload where the value cannot be stored."""
         result = None
         if self.spec.store_result and value is not None:
-            result = encode_result(self._codec, value, self.spec.hints.get("return"))
+            with self._refusing():
+                result = encode_result(self._codec, value, self.spec.hints.get("return"))
         return self._settle(DONE, self.row.errors, result)
 
     def returned(self, settlement: Settlement, value: Any, *, is_written: bool) -> Ended:
@@ -158,7 +162,7 @@ class Attempt:
         return (self.row.started_at or 0) + round(self.seconds * 1_000_000)
 
     def _judge(self, exception: BaseException) -> tuple[BaseException, Verdict]:
-        if isinstance(exception, TransactionCommitted):
+        if isinstance(exception, TransactionCommitted) or exception is self._refused:
             return exception, Verdict(Step.FAIL)
         if self.stop is Stop.SHUTDOWN:
             # What has begun may not run again where the task says at most once.
@@ -186,6 +190,15 @@ class Attempt:
             return self._codec.decode(result, self.spec.hints.get("return"))
         except Exception:  # the other process knows a class that this one does not
             return result
+
+    @contextmanager
+    def _refusing(self) -> Iterator[None]:
+        """Tell what the codec refuses here from an InvalidPayload of the handler's own, which is retried."""
+        try:
+            yield
+        except InvalidPayload as error:
+            self._refused = error
+            raise
 
     def _settle(self, verdict: Verdict, errors: str | None, result: str | None) -> Settlement:
         return replace(settle(self.row, verdict, errors=errors, result=result), progress=self._progress)

@@ -13,7 +13,7 @@ from typing import Any, Self
 from sidework.core.job import Job, JobRow, JobState
 from sidework.core.ops import Op, T
 from sidework.core.store import BeatReply, Claim, Claimed
-from sidework.errors import SideworkError
+from sidework.errors import JobInterrupted, SideworkError
 from sidework.events import JobStarted, LoopFailed
 from sidework.threads import Lanes, wait_on
 from sidework.worker.attempt import Attempt, Ended, Stop
@@ -23,7 +23,7 @@ from sidework.worker.executors.process import ProcessExecutor
 from sidework.worker.executors.thread import ThreadExecutor, run_here
 from sidework.worker.heart import Heart, new_worker_id, worker_row
 from sidework.worker.kit import WorkKit
-from sidework.worker.lifespan import entered
+from sidework.worker.lifespan import HeldLifespan, entered
 from sidework.worker.outcomes import Outcomes
 from sidework.worker.setup import Setup
 from sidework.worker.upkeep import announce_rescue, rescue_operation
@@ -54,19 +54,24 @@ class Once:
         """Run until nothing is due, or `limit` jobs have run."""
         run, acks = self._setup.database.run, list[Ack]()
         self._setup.import_tasks()
-        with _Loop() as loop, ExitStack() as stack:
+        with _Loop(self._setup.database.backend.aowned.close) as loop, ExitStack() as stack:
             kit = WorkKit(self._setup, loop.wait_for)
             outcomes = Outcomes(self._setup.events, self._setup.registry, self._setup.hooks, loop.wait_for)
             if self._setup.hooks.lifespan is not None:
-                manager = entered(self._setup.hooks.lifespan)
-                kit.state = loop.wait_for(manager.__aenter__())
-                stack.push(lambda *error: bool(loop.wait_for(manager.__aexit__(*error))))
+                held = HeldLifespan(self._setup.hooks.lifespan)
+                kit.state = loop.wait_for(held.enter())
+                stack.callback(lambda: loop.wait_for(held.leave()))
             self._heart.start()
             stack.callback(self._retire)
             for entry in run(rescue_operation(self._setup)):
                 announce_rescue(self._setup, outcomes.failed, entry)
             while (limit is None or len(acks) < limit) and (row := _first(run(self._claim))) is not None:
-                ended = self._run_one(self._begin(row), kit, loop)
+                attempt = self._begin(row)
+                try:
+                    ended = self._run_one(attempt, kit, loop)
+                except BaseException as error:  # Ctrl-C, or a loop that runs in this thread already
+                    run(self._settlement(_interrupted(attempt, error)))
+                    raise
                 is_refused = not ended.is_written and (ended.settlement is None or bool(run(self._settlement(ended))))
                 acks.append(self._tell(ended, outcomes, is_refused=is_refused))
                 loop.raise_interrupt()
@@ -96,7 +101,11 @@ class Once:
                 stack.push_async_callback(executor.close)
             while (limit is None or len(acks) < limit) and (row := _first(await run(self._claim))) is not None:
                 attempt = self._begin(row)
-                ended = await executors[attempt.spec.executor].run(attempt)
+                try:
+                    ended = await executors[attempt.spec.executor].run(attempt)
+                except BaseException as error:
+                    await run(self._settlement(_interrupted(attempt, error)))
+                    raise
                 is_refused = not ended.is_written and (
                     ended.settlement is None or bool(await run(self._settlement(ended)))
                 )
@@ -159,7 +168,8 @@ class Once:
 class _Loop:
     """A loop of this thread's, made when something has to be awaited, and Ctrl-C told from a handler's own exception."""
 
-    def __init__(self) -> None:
+    def __init__(self, close: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        self._close = close
         self._runner: asyncio.Runner | None = None
         self._is_interrupted = False
 
@@ -168,7 +178,8 @@ class _Loop:
 
     def __exit__(self, *error: object) -> None:
         if self._runner is not None:
-            self._runner.close()
+            with self._runner as runner:
+                runner.run(self._close())
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """Wait for a coroutine."""
@@ -187,13 +198,15 @@ class _Loop:
 
     @contextmanager
     def interruptible(self, attempt: Attempt) -> Iterator[None]:
-        """While a handler runs in the main thread, take Ctrl-C as a request to stop: the job is given back."""
+        """While a handler runs in the main thread, take Ctrl-C as a request to stop, a second one as an order."""
         is_main = threading.current_thread() is threading.main_thread()
         if not is_main or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
             yield
             return
 
         def interrupt(*_: object) -> None:
+            if self._is_interrupted and attempt.can_be_interrupted:
+                raise JobInterrupted("interrupted again")  # from here it reaches a handler that sleeps, too
             self._is_interrupted = True
             attempt.request_stop(Stop.SHUTDOWN)
 
@@ -236,6 +249,11 @@ def _timer(attempt: Attempt) -> Iterator[None]:
         yield
     finally:
         timer.cancel()
+
+
+def _interrupted(attempt: Attempt, error: BaseException) -> Ended:
+    attempt.request_stop(Stop.SHUTDOWN)
+    return attempt.fail(error)
 
 
 def _first(claimed: Claimed) -> JobRow | None:

@@ -31,6 +31,11 @@ def _recursion() -> BaseException:
     raise AssertionError("Python has no limit any more")
 
 
+def make(kinds: dict[str, Callable[[], BaseException]], kind: str) -> BaseException:
+    """An exception of a table."""
+    return kinds[kind]()
+
+
 EXCEPTIONS: dict[str, Callable[[], BaseException]] = {
     "SystemExit": lambda: SystemExit(3),
     "KeyboardInterrupt": KeyboardInterrupt,

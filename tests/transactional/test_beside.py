@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 
 import pytest
 
@@ -124,6 +126,26 @@ def test_a_turn_is_given_up_by_a_handler_that_was_interrupted_while_it_waited(li
         finally:
             worker.stop()
             worker.join(DEADLINE)
+
+
+def test_a_handler_waits_for_another_process_that_writes_on_sqlite(lite_url: str) -> None:
+    begun = threading.Event()
+    with App(f"{lite_url}?timeout=0.02") as app, closing(_other_process(lite_url)) as other:
+
+        @app.task(delivery="transactional", retry=None)
+        def handler(ctx: Context) -> int:
+            other.execute("begin immediate")
+            begun.set()
+            threading.Timer(0.1, other.rollback).start()
+            return int(ctx.connection.execute("select 1").fetchone()[0])
+
+        handler.enqueue()
+        [ack] = app.drain()
+    assert (ack.job.state, ack.job.attempt, begun.is_set()) == ("done", 1, True)
+
+
+def _other_process(url: str) -> sqlite3.Connection:
+    return sqlite3.connect(url.removeprefix("sqlite:///"), isolation_level=None, check_same_thread=False)
 
 
 def _listen(app: App) -> Heard:

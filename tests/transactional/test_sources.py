@@ -214,6 +214,26 @@ def test_a_handler_on_a_django_alias_runs_inside_atomic(django_app: App) -> None
     assert _django_notes(alias) == ["kept"]
 
 
+def test_a_callback_that_raises_after_the_commit_is_told_and_undoes_nothing(
+    django_app: App, caplog: pytest.LogCaptureFixture
+) -> None:
+    from django.db import connections, transaction
+
+    alias = django_app.setup.job_connection
+
+    @django_app.task(delivery="transactional")
+    def note() -> None:
+        with connections[alias].cursor() as cursor:
+            cursor.execute("insert into notes values ('kept')")
+        transaction.on_commit(lambda: 1 // 0, using=alias)
+
+    note.enqueue()
+    [ack] = django_app.drain()
+    assert (ack.job.state, _django_notes(alias)) == ("done", ["kept"])
+    assert "after which came an error" in caplog.text
+    assert "ZeroDivisionError" in caplog.text
+
+
 def test_djangos_connections_are_closed_around_jobs(django_app: App) -> None:
     from django.db import connections
 

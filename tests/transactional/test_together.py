@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sidework.errors import InvalidPayload
+from sidework import Context, InvalidPayload
 from tests.transactional.till import Till
 
 
@@ -41,6 +41,16 @@ def test_a_result_that_cannot_be_stored_fails_the_job_for_good(till: Till, kind:
     ack = till.play(kind, "write lost", "return object")
     assert isinstance(ack.exception, InvalidPayload)
     assert (ack.job.state, till.words) == ("failed", [])
+
+
+def test_a_job_that_a_handler_may_not_enqueue_is_an_exception_like_any_other(lite: Till) -> None:
+    def enqueue(ctx: Context) -> None:
+        lite.app.enqueue("elsewhere", [object()], connection=ctx.connection)
+
+    lite.calls["enqueue"] = enqueue
+    ack = lite.play("plain", "write lost", "call enqueue")
+    assert isinstance(ack.exception, InvalidPayload)
+    assert (ack.job.state, lite.words) == ("waiting", [])
 
 
 def test_savepoints_of_the_handlers_own_are_fine(till: Till, kind: str) -> None:

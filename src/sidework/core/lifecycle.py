@@ -10,7 +10,7 @@ from uuid import UUID
 
 from sidework.core.job import Delivery, Job, JobRow, JobState
 from sidework.core.retry import RetryPolicy, next_delay
-from sidework.errors import CancelJob, InvalidPayload, Reject, RetryJob, Snooze, TransactionCommitted
+from sidework.errors import CancelJob, Reject, RetryJob, Snooze, TransactionCommitted
 
 
 class Step(StrEnum):
@@ -78,7 +78,7 @@ def judge_failure(
             return Verdict(Step.SNOOZE, delay=exception.delay, charged=False)
         case CancelJob():
             return Verdict(Step.CANCEL)
-        case Reject() | TransactionCommitted() | InvalidPayload():
+        case Reject() | TransactionCommitted():
             return Verdict(Step.FAIL)
     if delivery is Delivery.AT_MOST_ONCE:
         return Verdict(Step.FAIL)

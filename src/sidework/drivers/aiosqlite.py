@@ -58,7 +58,7 @@ class AsyncSqliteHandle:
             return True
         return False
 
-    def on_commit(self, callback: object) -> bool:  # noqa: ARG002 - sqlite3 has no hook
+    def on_commit(self, callback: object) -> bool:
         return False
 
     async def set_autocommit(self, value: bool) -> None:

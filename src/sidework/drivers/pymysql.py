@@ -17,7 +17,6 @@ from sidework.drivers.faults import name_mysql
 from sidework.drivers.mysql_url import SESSION, MySQLAddress, set_keepalive
 from sidework.errors import Unavailable, UnusableConnection
 
-
 COM_RESET_CONNECTION = 0x1F
 
 

@@ -72,7 +72,7 @@ class SqliteHandle:
     def is_closed(self) -> bool:
         return is_closed(self.raw)
 
-    def on_commit(self, callback: object) -> bool:  # noqa: ARG002 - sqlite3 has no hook
+    def on_commit(self, callback: object) -> bool:
         return False
 
     def set_autocommit(self, value: bool) -> None:

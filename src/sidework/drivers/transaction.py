@@ -6,7 +6,10 @@ handler left the transaction as it was; after that the job is settled in it, fen
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import secrets
+import time
 from contextlib import suppress
 from typing import Any, NoReturn
 
@@ -15,15 +18,15 @@ from sidework.core.lifecycle import Settlement
 from sidework.core.ops import Op
 from sidework.core.store import JobFilter, Store
 from sidework.drivers.base import AsyncHandle, Handle, adrive, drive
-from sidework.drivers.owned import AsyncRunner, Runner
+from sidework.drivers.owned import AsyncRunner, Runner, is_worth_another, pause_after
 from sidework.drivers.sources import AsyncSource, Source
 from sidework.errors import (
     ConfigurationError,
     DatabaseError,
     LeaseLost,
-    Transient,
     TransactionBroken,
     TransactionCommitted,
+    Transient,
     Unavailable,
 )
 
@@ -42,19 +45,15 @@ class JobTransaction:
 
     def open(self) -> Any:
         """The raw connection, its transaction begun and watched."""
-        if self._handle is None:
-            handle = self._source.open()
+        tries = 0
+        while self._handle is None:
+            tries += 1
             try:
-                handle.begin()
-                refuse_autocommit(handle)
-                self._marker = drive(self._sentinel(), handle.execute)
-            except Exception as error:
-                self._source.close(handle, is_clean=False)
-                raise_fault(handle, error)
-            except BaseException:
-                self._source.close(handle, is_clean=False)
-                raise
-            self._handle = handle
+                self._handle = self._begin()
+            except (Transient, Unavailable) as fault:  # nothing of the handler's is in it yet
+                if not is_worth_another(fault, tries):
+                    raise
+                time.sleep(pause_after(tries))
         return self._handle.raw
 
     @property
@@ -111,6 +110,20 @@ class JobTransaction:
             return error
         return committed(error) if is_committed else error
 
+    def _begin(self) -> Handle:
+        handle = self._source.open()
+        try:
+            handle.begin()
+            refuse_autocommit(handle)
+            self._marker = drive(self._sentinel(), handle.execute)
+        except Exception as error:
+            self._source.close(handle, is_clean=False)
+            raise_fault(handle, error)
+        except BaseException:
+            self._source.close(handle, is_clean=False)
+            raise
+        return handle
+
     def _sentinel(self) -> Op[str]:
         return open_sentinel(self._store, self._name, self._job)
 
@@ -136,6 +149,7 @@ class JobTransaction:
             rows = self._aside.run(lambda: self._store.find_jobs(JobFilter(ids=(settlement.id,), limit=1)))
             if not any(is_settled(row.token, row.state, settlement) for row in rows):
                 raise_fault(handle, error)
+            note_after_commit(settlement, error)
 
 
 class AsyncJobTransaction:
@@ -152,19 +166,16 @@ class AsyncJobTransaction:
 
     async def open(self) -> Any:
         """The raw connection, its transaction begun and watched."""
-        handle = await self._source.open()
-        try:
-            await handle.begin()
-            refuse_autocommit(handle)
-            self._marker = await adrive(self._sentinel(), handle.execute)
-        except Exception as error:
-            await self._source.close(handle, is_clean=False)
-            raise_fault(handle, error)
-        except BaseException:
-            await self._source.close(handle, is_clean=False)
-            raise
-        self._handle = handle
-        return handle.raw
+        tries = 0
+        while self._handle is None:
+            tries += 1
+            try:
+                self._handle = await self._begin()
+            except (Transient, Unavailable) as fault:  # nothing of the handler's is in it yet
+                if not is_worth_another(fault, tries):
+                    raise
+                await asyncio.sleep(pause_after(tries))
+        return self._handle.raw
 
     async def commit(self, settlement: Settlement, now: int | None) -> None:
         """Settle the job in the handler's transaction and commit both; raises as `JobTransaction.commit` does."""
@@ -206,6 +217,20 @@ class AsyncJobTransaction:
             return error
         return committed(error) if is_committed else error
 
+    async def _begin(self) -> AsyncHandle:
+        handle = await self._source.open()
+        try:
+            await handle.begin()
+            refuse_autocommit(handle)
+            self._marker = await adrive(self._sentinel(), handle.execute)
+        except Exception as error:
+            await self._source.close(handle, is_clean=False)
+            raise_fault(handle, error)
+        except BaseException:
+            await self._source.close(handle, is_clean=False)
+            raise
+        return handle
+
     def _sentinel(self) -> Op[str]:
         return open_sentinel(self._store, self._name, self._job)
 
@@ -233,6 +258,7 @@ class AsyncJobTransaction:
             rows = await self._aside.run(lambda: self._store.find_jobs(JobFilter(ids=(settlement.id,), limit=1)))
             if not any(is_settled(row.token, row.state, settlement) for row in rows):
                 raise_fault(handle, error)
+            note_after_commit(settlement, error)
 
 
 def sentinel_name() -> str:
@@ -278,6 +304,16 @@ def explain_release(is_committed: bool, fault: Exception, error: Exception) -> E
         f"the handler rolled back or broke its transaction ({type(error).__name__}: {' '.join(str(error).split())[:300]});"
         " use a savepoint around statements that may fail"
     )
+
+
+def note_after_commit(settlement: Settlement, error: Exception) -> None:
+    """The job is done all the same: COMMIT's answer was lost, or a callback of the application's raised after it."""
+    _log.warning(
+        "job %s is committed as %s, after which came an error", settlement.id, settlement.state, exc_info=error
+    )
+
+
+_log = logging.getLogger("sidework")
 
 
 def refuse_autocommit(handle: Handle | AsyncHandle) -> None:

@@ -257,6 +257,10 @@ class App:
         """The migrations that `migrate` would run now, by number and name; empty when there is nothing to do."""
         return self._schema.plan()
 
+    async def amigration_plan(self) -> list[str]:
+        """The same from a coroutine."""
+        return await self._schema.aplan()
+
     # closing
 
     def close(self) -> None:

@@ -17,6 +17,11 @@ import pytest
 
 from sidework import App
 from tests.shared import SharedDatabases
+from tests.worker.helpers import DEADLINE
+
+
+# Python 3.12 and later warn of forking beside threads, which is what applications do all the same.
+pytestmark = pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
 
 
 def test_an_app_can_be_used_after_closing(app: App) -> None:
@@ -115,6 +120,23 @@ def _check_fork(url: str) -> None:
         assert _fork(enqueue) == 2
         app.enqueue("t", ["parent"])
         assert app.jobs.count() == 3
+
+
+def test_a_forked_child_runs_a_worker_of_its_own(url: str) -> None:
+    with App(url) as app:
+        app.task(name="t")(os.getpid)
+
+        def work() -> int:
+            worker = app.worker(poll_interval=0.05)
+            worker.start()
+            [job] = app.jobs.join(app.enqueue("t"), timeout=DEADLINE)
+            worker.stop()
+            worker.join(DEADLINE)
+            return int(job.result)
+
+        assert work() == os.getpid()
+        assert _fork(work) not in {os.getpid(), 0}
+        assert work() == os.getpid()
 
 
 def test_an_async_pool_is_left_to_the_parent_too(url: str) -> None:

@@ -45,6 +45,7 @@ def test_migrating_is_safe_to_repeat_and_rolling_back_leaves_nothing(any_url: st
 async def test_the_async_twins_do_the_same(any_url: str) -> None:
     async with App(any_url) as app:
         assert await app.aschema_version() == 0
+        assert await app.amigration_plan() == app.migration_plan() != []
         assert await app.amigrate() == await app.aschema_version() > 0
         await app.arollback()
         assert await app.aschema_version() == 0

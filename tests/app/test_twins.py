@@ -16,7 +16,7 @@ from sidework.task import BoundTask, Task
 WITHOUT = {
     App: {
         *("task", "include", "middleware", "on_failure", "subscribe", "worker"),  # declare, and touch no database
-        *("migration_sql", "migration_plan"),
+        "migration_sql",
     },
     Task: {"job", "using", "attach", "sender", "name"},
     BoundTask: {"job", "using"},

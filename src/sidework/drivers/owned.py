@@ -43,7 +43,7 @@ class Owned:
     In a forked child the parent's connections are left alone: both would talk on them.
     """
 
-    def __init__(self, connect: Connect, *, keep: int = 8) -> None:
+    def __init__(self, connect: Connect, *, keep: int = 16) -> None:
         self._connect = connect
         self._keep = keep
         self._parents: list[deque[OwnHandle]] = []
@@ -136,7 +136,7 @@ class Owned:
 class AsyncOwned:
     """The same with async connections, one pool for each running event loop."""
 
-    def __init__(self, connect: AsyncConnect, *, keep: int = 8) -> None:
+    def __init__(self, connect: AsyncConnect, *, keep: int = 16) -> None:
         self._connect = connect
         self._keep = keep
         self._pools: WeakKeyDictionary[asyncio.AbstractEventLoop, _LoopPool] = WeakKeyDictionary()
@@ -186,6 +186,8 @@ class AsyncOwned:
         loop = asyncio.get_running_loop()
         pool = self._pools.get(loop)
         if pool is None:
+            for other in [each for each in self._pools if each.is_closed()]:  # it ended without closing its generators
+                del self._pools[other]
             pool = self._pools[loop] = _LoopPool(lambda: self._pools.pop(loop, None))
             await pool.open()
         return pool.idle
@@ -251,10 +253,12 @@ class Threaded:
 
     def __init__(self, owned: Owned) -> None:
         self._owned = owned
-        self._lanes = Lanes("sidework-database")
+        self._lanes, self._pid = Lanes("sidework-database"), os.getpid()
 
     async def run(self, make: Callable[[], Op[T]]) -> T:
         """The operation's result, committed; raises as `Owned.run` does."""
+        if os.getpid() != self._pid:  # the parent's threads are not in a forked child
+            self._lanes, self._pid = Lanes("sidework-database"), os.getpid()
         return await self._lanes.run(self._owned.run, make)
 
 

@@ -49,5 +49,11 @@ class Schema:
 
     def plan(self) -> list[str]:
         """The migrations that `migrate` would run now."""
-        version = self.version()
+        return self._after(self.version())
+
+    async def aplan(self) -> list[str]:
+        """The same from a coroutine."""
+        return self._after(await self.aversion())
+
+    def _after(self, version: int) -> list[str]:
         return [f"{step.version:04} {step.name}" for step in self._store.migrations if step.version > version]

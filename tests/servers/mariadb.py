@@ -92,13 +92,16 @@ class MariaServer:
 
     def _layout(self) -> list[str]:
         account = "--auth-root-authentication-method=normal"
-        return [self._install_db, "--no-defaults", f"--datadir={self._data}", account, "--skip-test-db"]
+        # Several test runs at a time must not meet in the system's folder of temporary files.
+        scratch = f"--tmpdir={self.folder.path}"
+        return [self._install_db, "--no-defaults", f"--datadir={self._data}", scratch, account, "--skip-test-db"]
 
     def _command(self) -> list[str]:
         return [
             self._daemon,
             "--no-defaults",
             f"--datadir={self._data}",
+            f"--tmpdir={self.folder.path}",
             f"--socket={self.folder.path / 'server.sock'}",
             f"--pid-file={self.folder.path / 'server.pid'}",
             f"--port={self.port}",

@@ -267,6 +267,29 @@ def test_a_handler_that_cancels_its_own_task_has_a_failed_attempt(lite: App, sta
     assert (job.state, job.attempt, len(job.errors)) == ("failed", 2, 2)
 
 
+@pytest.mark.parametrize("kind", [SystemExit, KeyboardInterrupt])
+def test_a_task_that_a_handler_began_cannot_end_the_worker(
+    lite: App, start: StartWorker, kind: type[BaseException]
+) -> None:
+    async def leave() -> None:
+        raise kind
+
+    @lite.task(retry=NOW)
+    async def group() -> None:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(leave())
+
+    @lite.task
+    def after() -> None: ...
+
+    worker = start(lite)
+    job = finish(lite, group.enqueue())
+    assert (job.state, job.attempt, job.crashes) == ("failed", 2, 0)
+    assert {error.type for error in job.errors} == {kind.__name__}
+    assert finish(lite, after.enqueue()).state == "done"
+    assert worker.state == "running"
+
+
 def test_every_exception_of_a_handler_in_a_process_fails_its_attempt(
     load: Callable[[str], ModuleType], sqlite_url: str, start: StartWorker
 ) -> None:

@@ -27,8 +27,8 @@ class WorkKit:
         self._source: Source = PoolSource(backend.owned, backend.turns)
         self._asource: AsyncSource = AsyncPoolSource(backend.aowned, backend.turns)
         if factory is not None:
-            self._source = FactorySource(factory, backend.store.database)
-            self._asource = AsyncFactorySource(factory, backend.store.database)
+            self._source = FactorySource(factory, backend.store.database, backend.turns)
+            self._asource = AsyncFactorySource(factory, backend.store.database, backend.turns)
 
     def transaction(self, attempt: Attempt) -> JobTransaction:
         """The transaction of a plain handler, not yet open."""

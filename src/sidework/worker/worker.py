@@ -43,8 +43,7 @@ class Worker:
     def run(self) -> None:
         """Run until `stop()`, SIGINT or SIGTERM (a second one gives unfinished jobs back at once); blocks."""
         self._take_up()
-        with asyncio.Runner() as runner:
-            runner.run(self._serve(handles_signals=threading.current_thread() is threading.main_thread()))
+        self._run_loop(handles_signals=threading.current_thread() is threading.main_thread())
 
     async def arun(self) -> None:
         """Run on this loop until `stop()` or until cancelled, which stops gracefully too."""
@@ -97,6 +96,20 @@ class Worker:
                 )
             self._state = "running"
 
+    def _run_loop(self, *, handles_signals: bool) -> None:
+        with asyncio.Runner() as runner:
+            loop = runner.get_loop()
+            task = loop.create_task(self._serve(handles_signals=handles_signals))
+            while True:
+                try:
+                    loop.run_until_complete(task)
+                except (SystemExit, KeyboardInterrupt):
+                    # A task that a handler began has raised it, which halts any loop; whoever awaits that task is told.
+                    if task.done() or not self._is_up.is_set():
+                        raise
+                else:
+                    return
+
     async def _serve(self, *, handles_signals: bool) -> None:
         with self._lock:
             engine = self._engine = Engine(self._setup, self.options, self.id)
@@ -116,8 +129,7 @@ class Worker:
 
     def _run_in_thread(self) -> None:
         try:
-            with asyncio.Runner() as runner:
-                runner.run(self._serve(handles_signals=False))
+            self._run_loop(handles_signals=False)
         except BaseException as error:
             if self._is_up.is_set():
                 self._setup.events.emit(LoopFailed(self.id, "worker", error, 0.0))

@@ -19,7 +19,6 @@ from sidework import App
 from tests.shared import SharedDatabases
 from tests.worker.helpers import DEADLINE
 
-
 # Python 3.12 and later warn of forking beside threads, which is what applications do all the same.
 pytestmark = pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
 

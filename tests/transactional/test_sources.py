@@ -85,6 +85,23 @@ def test_what_a_session_holds_back_is_stored_with_done(shop: Shop) -> None:
     assert (shop.notes, shop.app.jobs.count(task="child")) == (["kept"], 1)
 
 
+def test_many_sessions_at_once_do_not_get_in_each_others_way(shop: Shop) -> None:
+    @shop.app.task(delivery="transactional", retry=None)
+    def note(ctx: Context, text: str) -> None:
+        ctx.connection.add(Note(text=text))
+
+    texts = [f"{number:02}" for number in range(20)]
+    jobs = [note.enqueue(text) for text in texts]
+    worker = shop.app.worker(concurrency=10)
+    worker.start()
+    try:
+        assert {job.state for job in shop.app.jobs.join(jobs, timeout=DEADLINE)} == {"done"}
+    finally:
+        worker.stop()
+        worker.join(DEADLINE)
+    assert shop.notes == texts
+
+
 def test_an_error_of_the_last_flush_is_the_handlers_own(shop: Shop) -> None:
     @shop.app.task(delivery="transactional", retry=Retry(2, delays=[0], give_up_on=IntegrityError))
     def note(ctx: Context, text: str) -> None:

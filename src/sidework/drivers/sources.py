@@ -145,12 +145,15 @@ class AsyncPoolSource:
 class FactorySource:
     """What the application's `job_connection` makes: a Session of a sessionmaker, or Django's connection of an alias."""
 
-    def __init__(self, factory: Callable[[], Any] | str, database: str) -> None:
+    def __init__(self, factory: Callable[[], Any] | str, database: str, turns: Turns | None) -> None:
         self._factory = factory
         self._database = database
+        self._turns = turns
         self.is_ambient = isinstance(factory, str)
 
     def open(self) -> Handle:
+        if self._turns is not None:
+            self._turns.enter(threading.get_ident())
         if isinstance(self._factory, str):
             _close_old_django_connections()
             return recognize(self._factory, self._database)
@@ -163,25 +166,32 @@ class FactorySource:
         return recognize(made, self._database)
 
     def close(self, handle: Any, *, is_clean: bool) -> None:
-        if not isinstance(self._factory, str):
-            handle.close()
-            return
-        if not is_clean:
-            discard(handle)
-        _close_old_django_connections()
+        try:
+            if not isinstance(self._factory, str):
+                handle.close()
+                return
+            if not is_clean:
+                discard(handle)
+            _close_old_django_connections()
+        finally:
+            self.let_go()
 
     def let_go(self) -> None:
-        """Nothing is held."""
+        if self._turns is not None:
+            self._turns.leave(threading.get_ident())
 
 
 class AsyncFactorySource:
     """The same for an async factory."""
 
-    def __init__(self, factory: Callable[[], Any], database: str) -> None:
+    def __init__(self, factory: Callable[[], Any], database: str, turns: Turns | None) -> None:
         self._factory = factory
         self._database = database
+        self._turns = turns
 
     async def open(self) -> AsyncHandle:
+        if self._turns is not None:
+            await self._turns.aenter(asyncio.current_task())
         made = self._factory()
         if not is_async_handle(made):
             raise ConfigurationError(
@@ -191,10 +201,14 @@ class AsyncFactorySource:
         return arecognize(made, self._database)
 
     async def close(self, handle: Any, *, is_clean: bool) -> None:
-        await handle.close()
+        try:
+            await handle.close()
+        finally:
+            self.let_go()
 
     def let_go(self) -> None:
-        """Nothing is held."""
+        if self._turns is not None:
+            self._turns.leave(asyncio.current_task())
 
 
 def _renewed(handle: Any) -> Any:

@@ -91,7 +91,7 @@ def test_a_handle_of_another_database_is_refused(memory: sqlite3.Connection, eng
         recognize(session, "mysql")
 
 
-@pytest.mark.parametrize("thing", [None, 7, object(), {}, ("a", "b")], ids=repr)
+@pytest.mark.parametrize("thing", [None, 7, object(), {}, ("a", "b")], ids=lambda thing: type(thing).__name__)
 def test_anything_else_is_refused_with_a_list_of_what_is_supported(thing: object) -> None:
     for take in (recognize, arecognize):
         with pytest.raises(TypeError) as raised:

@@ -30,9 +30,7 @@ R = TypeVar("R")
 class Sender(Protocol):
     """What a task needs of its App."""
 
-    def new_job(
-        self, spec: TaskSpec, options: SendOptions, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> NewJob:
+    def new_job(self, spec: TaskSpec, options: SendOptions, args: tuple[Any, ...], kwargs: dict[str, Any]) -> NewJob:
         """A job of the task, its arguments bound and encoded."""
         ...
 

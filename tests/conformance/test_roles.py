@@ -137,7 +137,7 @@ def account_url(url: str, user: str) -> str:
 
 def check_refused(*calls: Callable[[], object]) -> None:
     for call in calls:
-        with pytest.raises(DatabaseError, match="denied|must be owner"):
+        with pytest.raises(DatabaseError, match=r"denied|must be owner"):
             call()
 
 

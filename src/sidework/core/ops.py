@@ -25,8 +25,9 @@ class Statement:
     """One SQL text with `:name` parameters, and their values.
 
     `alone`, on an operation's first statement, says that it is atomic by itself, and so is what may follow it: a
-    connection of ours sends them without BEGIN and COMMIT. `peek` says that it only reads and needs no snapshot with what follows: peeks at the start
-    of an operation are sent before BEGIN, so that looking takes no lock and an operation that finds nothing writes nothing.
+    connection of ours sends them without BEGIN and COMMIT. `peek` says that it only reads, and needs no snapshot with what
+    follows: peeks at the start of an operation are sent before BEGIN, so that looking takes no lock and an operation that
+    finds nothing writes nothing.
     """
 
     sql: str

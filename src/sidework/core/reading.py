@@ -9,7 +9,6 @@ from sidework.core.codec import Codec, decode_call
 from sidework.core.failure import read_errors
 from sidework.core.job import Job, JobRow, NewJob, Progress, from_micros
 from sidework.core.registry import TaskSpec
-from sidework.errors import InvalidPayload
 
 
 def read_job(row: JobRow, codec: Codec, spec: TaskSpec | None) -> Job:

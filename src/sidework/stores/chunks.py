@@ -34,7 +34,7 @@ def insert_in_chunks(
     second = next(chunks, None)
     if second is None and sum(job.given for job in first) <= most_given:
         return (yield from insert(first))
-    for statement in (*opening, Statement("savepoint sidework_jobs")):
+    for statement in (*opening, Statement("savepoint sidework_jobs")):  # noqa: UP028 - a tuple takes no rows
         yield statement
     rows: list[JobRow] = []
     try:

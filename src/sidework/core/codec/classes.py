@@ -170,5 +170,5 @@ def _field_hints(cls: type) -> list[object]:
     resolved = [field.annotation for field in model_fields.values()]
     try:
         return [*resolved, *typing.get_type_hints(cls).values()]
-    except Exception:  # noqa: BLE001 - evaluates the user's annotations; a class missed here is refused where it is needed
+    except Exception:
         return resolved

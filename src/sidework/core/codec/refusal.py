@@ -51,7 +51,7 @@ def brief(value: object) -> str:
     """A short repr, safe to put into a message whatever the value is."""
     try:
         text = reprlib.repr(value)
-    except Exception:  # noqa: BLE001 - a user's __repr__ may raise, and an int may have too many digits
+    except Exception:
         text = object.__repr__(value)
     return text.encode("utf-8", "backslashreplace").decode()
 

@@ -61,7 +61,9 @@ class SQLiteStore:
     # jobs
 
     def insert_jobs(self, jobs: Iterable[NewJob], now: int | None = None) -> Op[list[JobRow]]:
-        return insert_in_chunks(jobs, lambda chunk: self._insert_chunk(chunk, now), opening=(self._change("open_transaction"),))
+        return insert_in_chunks(
+            jobs, lambda chunk: self._insert_chunk(chunk, now), opening=(self._change("open_transaction"),)
+        )
 
     def claim_jobs(self, claim: Claim) -> Op[Claimed]:
         params = {

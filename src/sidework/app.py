@@ -212,10 +212,10 @@ class App:
         a time. `lease`: seconds after which the jobs of a silent worker run elsewhere. `retention`: how long finished
         jobs are kept.
         """
-        slots = check_count("concurrency", concurrency, most=10_000)
+        lanes = queue_lanes(queues, check_count("concurrency", concurrency, most=10_000))
         options = WorkerOptions(
-            lanes=queue_lanes(queues, slots),
-            concurrency=slots if not isinstance(queues, Mapping) else sum(queues.values()),
+            lanes=lanes,
+            concurrency=sum(lane.concurrency for lane in lanes),
             poll_interval=check_duration("poll_interval", poll_interval, least=0.01),
             shutdown_timeout=check_duration("shutdown_timeout", shutdown_timeout),
             lease=check_duration("lease", lease, least=1.0),
@@ -312,7 +312,7 @@ def check_job_connection(spec: TaskSpec, job_connection: Any) -> None:
 
 def caller_module() -> str | None:
     """The module in which an App is made, by the name under which another process imports it."""
-    module = sys._getframe(2).f_globals.get("__name__")  # noqa: SLF001 - as collections.namedtuple does
+    module = sys._getframe(2).f_globals.get("__name__")  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - as namedtuple does
     return main_module() if module == "__main__" else module
 
 

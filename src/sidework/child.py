@@ -34,7 +34,7 @@ def main() -> None:
     for each in (signal.SIGINT, signal.SIGTERM):
         # They may reach the whole group, and the worker decides what they mean. Programs that a handler starts inherit
         # what is ignored, but not a function.
-        signal.signal(each, lambda *_: None)
+        signal.signal(each, _ignore)
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     config = json.loads(sys.stdin.readline())
@@ -125,7 +125,12 @@ def find_app(config: Mapping[str, Any]) -> App:
 
 def read_row(fields: dict[str, Any]) -> JobRow:
     """The claimed row as the worker sent it."""
-    return JobRow(**{**fields, "id": UUID(fields["id"]), "state": JobState(fields["state"])})
+    read: dict[str, Any] = {**fields, "id": UUID(fields["id"]), "state": JobState(fields["state"])}
+    return JobRow(**read)
+
+
+def _ignore(_number: int, _frame: object) -> None:
+    """A signal that is the worker's to heed."""
 
 
 async def _awaiting(awaitable: Any) -> Any:

@@ -216,11 +216,11 @@ def test_any_exception_fails_the_attempt_and_nothing_else(
     def after() -> None: ...
 
     @lite.task
-    async def aafter() -> None: ...
+    async def later() -> None: ...
 
     worker = start(lite, concurrency=1)
     job, one, two = finished(
-        lite, (plain if executor == "thread" else coroutine).enqueue(), after.enqueue(), aafter.enqueue()
+        lite, (plain if executor == "thread" else coroutine).enqueue(), after.enqueue(), later.enqueue()
     )
     assert (job.state, job.attempt, job.crashes) == ("failed", 2, 0)
     expected = bases.TOLD_AS.get((executor, kind), kind)

@@ -33,7 +33,7 @@ class Kit(Protocol):
         """The test clock's time, or None."""
         ...
 
-    def wait_for(self, awaitable: Awaitable[Any]) -> Any:
+    def wait_for(self, awaitable: Awaitable[Any], /) -> Any:
         """Wait for a coroutine from a plain handler's thread."""
         ...
 

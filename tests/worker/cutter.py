@@ -1,4 +1,4 @@
-"""A proxy in front of a PostgreSQL server, which can lose the answer to a COMMIT."""
+"""A proxy in front of a PostgreSQL server, which counts what is asked, and can lose the answer to a COMMIT."""
 
 from __future__ import annotations
 
@@ -18,6 +18,11 @@ class CommitCutter:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
         self._pairs: list[_Pair] = []
+
+    @property
+    def asked(self) -> int:
+        """How often a client has asked something and waited for the answer."""
+        return sum(pair.asked for pair in self._pairs)
 
     def cut_next(self) -> None:
         """Cut at the next COMMIT."""
@@ -54,6 +59,8 @@ class _Pair:
         self._is_armed = is_armed
         self._has_cut = has_cut
         self._is_cut = False
+        self._is_answered = True
+        self.asked = 0
 
     def pass_up(self) -> None:
         with suppress(OSError):
@@ -61,6 +68,9 @@ class _Pair:
                 if self._is_armed.is_set() and b"commit" in data.lower():
                     self._is_armed.clear()
                     self._is_cut = True
+                if self._is_answered:
+                    self._is_answered = False
+                    self.asked += 1
                 self._server.sendall(data)
         self.close()
 
@@ -69,6 +79,7 @@ class _Pair:
             while data := self._server.recv(65_536):
                 if self._is_cut:
                     break
+                self._is_answered = True
                 self._client.sendall(data)
         self.close()
         if self._is_cut:

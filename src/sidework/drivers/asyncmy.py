@@ -12,6 +12,7 @@ from asyncmy.errors import Error
 from sidework.core.ops import Rows, Statement, render_pyformat
 from sidework.drivers.faults import name_mysql
 from sidework.drivers.mysql_url import SESSION, MySQLAddress, set_keepalive
+from sidework.drivers.sockets import has_said_something
 from sidework.errors import Unavailable, UnusableConnection
 
 
@@ -50,7 +51,7 @@ class AsyncmyHandle:
         await self.raw.ensure_closed()
 
     def is_closed(self) -> bool:
-        return not self.raw.connected or bool(getattr(self.raw, "_stream_broken", False))
+        return not self.raw.connected or bool(getattr(self.raw, "_stream_broken", False)) or _has_ended(self.raw)
 
     def on_commit(self, callback: Callable[[], None]) -> bool:
         return False
@@ -63,6 +64,12 @@ class AsyncmyHandle:
 
     def translate(self, error: Exception) -> Exception:
         return _translate(error, is_lost=self.is_closed())
+
+
+def _has_ended(connection: Any) -> bool:
+    """Has the server closed an idle connection, whether or not the loop has noticed?"""
+    sock = _socket_of(connection)
+    return sock is None or sock.fileno() < 0 or has_said_something(sock.fileno())
 
 
 async def connect_asyncmy(address: MySQLAddress) -> AsyncmyHandle:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import select
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from functools import cache
@@ -15,6 +14,7 @@ from psycopg.rows import tuple_row
 
 from sidework.core.ops import Rows, Statement, render_pyformat
 from sidework.drivers.faults import name_postgres
+from sidework.drivers.sockets import has_said_something
 from sidework.errors import ConfigurationError, DatabaseError, Unavailable, UnusableConnection
 
 SETTINGS: dict[str, str | int] = {
@@ -220,8 +220,7 @@ def _check(connection: psycopg.Connection[Any] | psycopg.AsyncConnection[Any]) -
 def _is_closed(connection: psycopg.Connection[Any] | psycopg.AsyncConnection[Any]) -> bool:
     if connection.closed:
         return True
-    readable, _, _ = select.select([connection.fileno()], [], [], 0)  # an idle server says nothing, except goodbye
-    return bool(readable)
+    return has_said_something(connection.fileno())
 
 
 def _translate(connection: psycopg.Connection[Any] | psycopg.AsyncConnection[Any], error: Exception) -> Exception:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import copy
-import select
-import socket
 from collections.abc import Callable
 from typing import Any
 
@@ -15,6 +13,7 @@ from pymysql.cursors import Cursor
 from sidework.core.ops import Rows, Statement, render_pyformat
 from sidework.drivers.faults import name_mysql
 from sidework.drivers.mysql_url import SESSION, MySQLAddress, set_keepalive
+from sidework.drivers.sockets import has_said_something
 from sidework.errors import Unavailable, UnusableConnection
 
 COM_RESET_CONNECTION = 0x1F
@@ -55,7 +54,8 @@ class PyMySQLHandle:
         self.raw.close()
 
     def is_closed(self) -> bool:
-        return not self.raw.open or _has_said_something(self.raw._sock)  # noqa: SLF001 - the library has no fileno()
+        sock = self.raw._sock  # noqa: SLF001 - the library has no fileno()
+        return not self.raw.open or sock is None or has_said_something(sock.fileno())
 
     def on_commit(self, callback: Callable[[], None]) -> bool:
         return False
@@ -104,14 +104,3 @@ def _translate(error: Exception, *, is_lost: bool) -> Exception:
         return error
     number = error.args[0] if error.args and isinstance(error.args[0], int) else None
     return name_mysql(error, number, is_lost=is_lost)
-
-
-def _has_said_something(sock: socket.socket | None) -> bool:
-    # An idle server says nothing, except goodbye.
-    if sock is None:
-        return True
-    if not hasattr(select, "poll"):
-        return bool(select.select([sock], [], [], 0)[0])
-    poll = select.poll()
-    poll.register(sock, select.POLLIN)
-    return bool(poll.poll(0))

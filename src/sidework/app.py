@@ -132,10 +132,17 @@ class App:
         self._hooks.middleware.append(function)
         return function
 
-    def on_failure(self, function: OnFailure) -> OnFailure:
-        """Call `function(job, exception)` when a job has failed for good, in the worker that decided so."""
-        self._hooks.on_failure = function
-        return function
+    @property
+    def on_failure(self) -> Callable[[OnFailure], OnFailure]:
+        """Call `function(job, exception)` when a job has failed for good, in the worker that decided so.
+
+        As a decorator, `@app.on_failure`, or assigned, `app.on_failure = function`.
+        """
+        return self._set_on_failure
+
+    @on_failure.setter
+    def on_failure(self, function: OnFailure) -> None:
+        self._set_on_failure(function)
 
     def subscribe(self, subscriber: Subscriber) -> Subscriber:
         """Give every event of `sidework.events` to a function."""
@@ -286,6 +293,10 @@ class App:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         await self.aclose()
+
+    def _set_on_failure(self, function: OnFailure) -> OnFailure:
+        self._hooks.on_failure = function
+        return function
 
     def _add_task(self, task: Task[..., ..., Any]) -> None:
         check_job_connection(task.spec, self.setup.job_connection)

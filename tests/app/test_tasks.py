@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from sidework import App, ConfigurationError, Context, Retry, TaskSet, UnknownTask
+from sidework import App, ConfigurationError, Context, Job, Retry, TaskSet, UnknownTask
 from tests.worker.helpers import DEADLINE
 
 
@@ -253,3 +253,30 @@ def test_a_codec_of_the_applications_own_is_used_for_arguments_and_results(url: 
         assert app.jobs.get(job.id).result == "hello!"
         with App(url) as other:
             assert other.jobs.get(job.id).result == "HELLO!"
+
+
+def test_on_failure_can_be_assigned_or_decorate(app: App) -> None:
+    heard: list[str] = []
+
+    def note(job: Job, _exception: BaseException) -> None:
+        heard.append(job.task)
+
+    @app.task(name="breaks", retry=None)
+    def breaks() -> None:
+        raise ValueError("no")
+
+    app.on_failure = note
+    breaks.enqueue()
+    app.drain()
+    assert app.on_failure(note) is note
+    breaks.enqueue()
+    app.drain()
+    assert heard == ["breaks", "breaks"]
+
+
+def test_jobs_are_found_by_their_task_or_its_name(app: App) -> None:
+    @app.task(name="one")
+    def one() -> None: ...
+
+    job = one.enqueue()
+    assert app.jobs.find(task=one) == app.jobs.find(task="one") == [app.jobs.get(job.id)]

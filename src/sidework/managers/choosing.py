@@ -10,6 +10,7 @@ from sidework.core.job import FINISHED, Job, JobState
 from sidework.core.options import check_count, check_queue
 from sidework.core.store import JobFilter
 from sidework.errors import ConfigurationError
+from sidework.task import Task
 
 Id = UUID | str
 Ids = UUID | str | Job | Iterable[UUID | str | Job]
@@ -21,7 +22,7 @@ class Filters(TypedDict, total=False):
 
     state: States | None
     queue: str | None
-    task: str | None
+    task: str | Task[..., ..., Any] | None
     tag: str | None
 
 
@@ -35,12 +36,12 @@ def choose(ids: Ids | None, filters: Filters, *, limit: int | None = None, after
     known: Mapping[str, Any] = filters
     if unknown := set(known) - _NAMES:
         raise TypeError(f"there is no filter {min(unknown)!r}; there are ids, {', '.join(sorted(_NAMES))}")
-    state, queue = known.get("state"), known.get("queue")
+    state, queue, task = known.get("state"), known.get("queue"), known.get("task")
     return JobFilter(
         ids=None if ids is None else id_list(ids),
         states=None if state is None else state_list(state),
         queue=None if queue is None else check_queue(queue),
-        task=known.get("task"),
+        task=None if task is None else task.name if isinstance(task, Task) else task,
         tag=known.get("tag"),
         after=None if after is None else one_id(after),
         limit=None if limit is None else check_count("limit", limit, most=10_000),

@@ -17,7 +17,8 @@ async def entered(lifespan: Lifespan | None) -> AsyncIterator[Any]:
     if lifespan is None:
         yield None
         return
-    manager = lifespan()
+    is_manager = isinstance(lifespan, (AbstractContextManager, AbstractAsyncContextManager))
+    manager: Any = lifespan if is_manager else lifespan()
     if isinstance(manager, AbstractAsyncContextManager):
         async with manager as state:
             yield state

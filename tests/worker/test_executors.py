@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import threading
 from collections import Counter
 from collections.abc import Callable
@@ -67,6 +68,19 @@ def test_a_process_is_kept_for_the_next_job_and_its_prints_are_no_answers(
     )
     assert first.result == second.result
     assert printed.result == "answered"
+
+
+def test_a_process_that_died_while_it_was_idle_is_no_crash_of_the_next_job(
+    load: Callable[[str], ModuleType], sqlite_url: str, start: StartWorker
+) -> None:
+    handlers = load(sqlite_url)
+    start(handlers.app, concurrency=1)
+    first = finish(handlers.app, handlers.pid.enqueue())
+    os.kill(first.result, signal.SIGKILL)
+    eventually(lambda: not _exists(first.result), "the process is gone")
+    second = finish(handlers.app, handlers.pid.enqueue())
+    assert (second.state, second.attempt, second.crashes) == ("done", 1, 0)
+    assert second.result != first.result
 
 
 @pytest.mark.parametrize("kind", ["thread", "async"])
@@ -220,3 +234,11 @@ def test_progress_is_seen_while_the_handler_runs_and_afterwards(app: App, start:
     after = finish(app, job).progress
     assert after is not None
     assert (after.fraction, after.message) == (1.0, None)
+
+
+def _exists(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True

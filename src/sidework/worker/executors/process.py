@@ -66,7 +66,12 @@ class ProcessExecutor:
         return None
 
     async def _child(self) -> _Child:
-        return self._idle.pop() if self._idle else await _Child.start(self._setup)
+        while self._idle:
+            child = self._idle.pop()
+            if child.is_alive():
+                return child
+            await child.kill()  # it died while it had nothing to do, which is no crash of the next attempt's
+        return await _Child.start(self._setup)
 
     async def _run_in(self, child: _Child, attempt: Attempt) -> Ended:
         try:
@@ -167,6 +172,10 @@ class _Child:
         except BaseException:
             self._kill()
             raise
+
+    def is_alive(self) -> bool:
+        """Does the process run, as far as is known?"""
+        return self._process.returncode is None and not self._pipe(self._process.stdout).at_eof()
 
     def stop(self, reason: Stop, grace: float) -> None:
         """Ask for an end, and kill after the grace."""

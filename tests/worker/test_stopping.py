@@ -16,7 +16,7 @@ from sidework import App, Context, Retry
 from sidework.core.lifecycle import GIVEN_BACK, settle
 from sidework.core.store import JobFilter
 from sidework.errors import JobInterrupted, JobTimeout, SideworkError
-from sidework.events import JobGivenBack, JobStarted, SettlementRefused, WorkerStopped
+from sidework.events import JobGivenBack, JobStarted, LoopFailed, SettlementRefused, WorkerStopped
 from tests.worker.conftest import StartWorker
 from tests.worker.helpers import DEADLINE, Heard, Program, eventually, finish, finished, wait_for
 
@@ -338,6 +338,28 @@ def test_an_at_most_once_job_that_had_begun_is_not_given_back(lite: App, start: 
     after = lite.jobs.get(job.id)
     assert (after.state, after.attempt) == ("failed", 1)
     assert after.errors[0].type == "sidework.errors.JobInterrupted"
+
+
+def test_a_worker_whose_tables_are_gone_still_stops_in_order(lite: App, start: StartWorker, listen: Listen) -> None:
+    running, release = threading.Event(), threading.Event()
+    heard = listen(lite)
+
+    @lite.task
+    def last() -> None:
+        running.set()
+        wait_for(release)
+
+    worker = start(lite)
+    last.enqueue()
+    wait_for(running)
+    lite.rollback()
+    worker.stop()
+    release.set()
+    worker.join(DEADLINE)
+    heard.wait(WorkerStopped)
+    failed = {event.loop for event in heard.of(LoopFailed)}
+    assert "settler" in failed
+    assert "worker" not in failed
 
 
 def test_a_second_stop_hurries(lite: App, start: StartWorker) -> None:

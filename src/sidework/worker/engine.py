@@ -59,7 +59,7 @@ class Engine:
         outcomes = Outcomes(setup.events, setup.registry, setup.hooks, self._wait_for)
         self._heart = Heart(setup.database, self._present, self._heed, self._on_heart_fault)
         self._calls = FailureCalls(outcomes, self._lanes)
-        self._settler = Settler(setup.database, outcomes, self._calls, lambda: self._wake(True))
+        self._settler = Settler(setup.database, outcomes, self._calls, lambda: self._wake(True), self._on_settler_fault)
         self._rescue = Rescue(setup, self._calls, lambda: self._wake(True))
         self._prune = Prune(setup, options.retention)
         self._processes = ProcessExecutor(setup, options.stop_grace)
@@ -194,6 +194,9 @@ class Engine:
             else:
                 return
 
+    def _on_settler_fault(self, error: BaseException, pause: float) -> None:
+        self._setup.events.emit(LoopFailed(self._worker, "settler", error, pause))
+
     def _wake(self, is_certain: bool) -> None:
         for claimer in self._claimers:
             claimer.waker.wake(is_certain)
@@ -243,7 +246,9 @@ class Engine:
             error = SideworkError(
                 f"the last outcomes could not be written within {LAST_WRITES:g} s; their jobs run again"
             )
-            self._setup.events.emit(LoopFailed(self._worker, "settler", error, 0.0))
+            self._on_settler_fault(error, 0.0)
+        except Exception as fault:  # nobody supervises this last time, and what follows must be ended too
+            self._on_settler_fault(fault, 0.0)
         for loop in loops:
             loop.cancel()
         await asyncio.gather(*loops, return_exceptions=True)

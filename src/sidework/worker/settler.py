@@ -28,16 +28,22 @@ class Settler:
     """Writes settlements in batches and announces them."""
 
     def __init__(
-        self, database: Database, outcomes: Outcomes, calls: FailureCalls, on_released: Callable[[], None]
+        self,
+        database: Database,
+        outcomes: Outcomes,
+        calls: FailureCalls,
+        on_released: Callable[[], None],
+        on_fault: Callable[[BaseException, float], None],
     ) -> None:
         self._database = database
         self._outcomes = outcomes
         self._calls = calls
         self._on_released = on_released
+        self._on_fault = on_fault
         self._waiting: list[Ended] = []
         self._batch: list[Ended] = []
         self._arrived = asyncio.Event()
-        self._written = asyncio.Event()
+        self._turn = asyncio.Lock()
 
     def put(self, ended: Ended) -> None:
         """Take the end of an attempt to be written."""
@@ -57,29 +63,25 @@ class Settler:
 
     async def run_once(self) -> None:
         """Write what has gathered, and announce it."""
-        self._arrived.clear()
-        batch, self._waiting = self._waiting[:BATCH], self._waiting[BATCH:]
-        if self._waiting:
-            self._arrived.set()
-        self._batch = batch
-        try:
-            await self._write(batch)
-        except BaseException:
-            self._waiting[:0] = batch  # an outcome that is forgotten would hold its job for ever
-            self._arrived.set()
-            raise
-        finally:
-            self._batch = []
-            self._written.set()
+        async with self._turn:  # one batch at a time, so that `holds` knows of every one
+            self._arrived.clear()
+            batch, self._waiting = self._waiting[:BATCH], self._waiting[BATCH:]
+            if self._waiting:
+                self._arrived.set()
+            self._batch = batch
+            try:
+                await self._write(batch)
+            except BaseException:
+                self._waiting[:0] = batch  # an outcome that is forgotten would hold its job for ever
+                self._arrived.set()
+                raise
+            finally:
+                self._batch = []
 
     async def drained(self) -> None:
-        """Until nothing is left to write."""
+        """Until nothing is left to write; writes itself, because our loop may have ended."""
         while self._waiting or self._batch:
-            if not self._batch:
-                await self.run_once()  # our loop may have been cancelled
-                continue
-            self._written.clear()
-            await self._written.wait()
+            await self.run_once()
 
     async def _write(self, batch: Sequence[Ended]) -> None:
         unwritten = [ended for ended in batch if ended.settlement is not None and not ended.is_written]
@@ -107,7 +109,10 @@ class Settler:
             except DatabaseError as error:
                 was_unknown = was_unknown or isinstance(error, OutcomeUnknown)
                 tries += 1
-                await asyncio.sleep(pause_after(tries))
+                pause = pause_after(tries)
+                if tries.bit_count() == 1:  # the 1st, 2nd, 4th, 8th ...: an outage is told ever more rarely
+                    self._on_fault(error, pause)
+                await asyncio.sleep(pause)
             else:
                 # After a COMMIT without an answer, a refusal means that the first try was stored.
                 return set() if was_unknown else set(refused)

@@ -40,8 +40,12 @@ class Strays:
         """Look whenever there is a suspicion."""
         while True:
             await self._suspected.wait()
-            await self.run_once()
-            self._suspected.clear()
+            self._suspected.clear()  # first, so that a suspicion which arises while we look is not forgotten
+            try:
+                await self.run_once()
+            except BaseException:
+                self._suspected.set()
+                raise
 
     async def run_once(self) -> int:
         """Look once; how many were found."""

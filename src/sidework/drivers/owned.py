@@ -129,6 +129,9 @@ class Owned:
             handle.rollback()
         except Exception:  # the fault that brought us here is the one to report
             discard(handle)
+        except BaseException:
+            discard(handle)
+            raise
         else:
             self.give(handle)
 
@@ -214,6 +217,9 @@ class AsyncOwned:
             await handle.rollback()
         except Exception:  # the fault that brought us here is the one to report
             await adiscard(handle)
+        except BaseException:
+            await adiscard(handle)
+            raise
         else:
             await self.give(handle)
 

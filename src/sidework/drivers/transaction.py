@@ -84,7 +84,10 @@ class JobTransaction:
             self.abort()
             raise
         self._handle = None
-        self._source.close(handle, is_clean=True)
+        try:
+            self._source.close(handle, is_clean=True)
+        except Exception as error:
+            note_after_commit(settlement, error)
 
     def abort(self) -> None:
         """Roll back whatever is open."""
@@ -94,12 +97,12 @@ class JobTransaction:
             return
         is_clean = False
         try:
-            handle.rollback()
-            is_clean = not handle.is_closed()
-        except Exception:  # closed or broken by the handler: the server rolls it back
-            is_clean = False
-        with suppress(Exception):
-            self._source.close(handle, is_clean=is_clean)
+            with suppress(Exception):  # closed or broken by the handler: the server rolls it back
+                handle.rollback()
+                is_clean = not handle.is_closed()
+        finally:
+            with suppress(Exception):  # what brought us here is what to report
+                self._source.close(handle, is_clean=is_clean)
 
     def undo(self, error: BaseException) -> BaseException:
         """Roll back after `error`; what the attempt failed with: TransactionCommitted where the handler had committed."""
@@ -191,7 +194,10 @@ class AsyncJobTransaction:
             await self.abort()
             raise
         self._handle = None
-        await self._source.close(handle, is_clean=True)
+        try:
+            await self._source.close(handle, is_clean=True)
+        except Exception as error:
+            note_after_commit(settlement, error)
 
     async def abort(self) -> None:
         """Roll back whatever is open."""
@@ -201,12 +207,12 @@ class AsyncJobTransaction:
             return
         is_clean = False
         try:
-            await handle.rollback()
-            is_clean = not handle.is_closed()
-        except Exception:  # closed or broken by the handler: the server rolls it back
-            is_clean = False
-        with suppress(Exception):
-            await self._source.close(handle, is_clean=is_clean)
+            with suppress(Exception):  # closed or broken by the handler: the server rolls it back
+                await handle.rollback()
+                is_clean = not handle.is_closed()
+        finally:
+            with suppress(Exception):  # what brought us here is what to report
+                await self._source.close(handle, is_clean=is_clean)
 
     async def undo(self, error: BaseException) -> BaseException:
         """Roll back after `error`; what the attempt failed with: TransactionCommitted where the handler had committed."""
@@ -307,7 +313,7 @@ def explain_release(is_committed: bool, fault: Exception, error: Exception) -> E
 
 
 def note_after_commit(settlement: Settlement, error: Exception) -> None:
-    """The job is done all the same: COMMIT's answer was lost, or a callback of the application's raised after it."""
+    """The job is done all the same: COMMIT's answer was lost, or a callback or the close of the application's raised."""
     _log.warning(
         "job %s is committed as %s, after which came an error", settlement.id, settlement.state, exc_info=error
     )

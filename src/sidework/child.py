@@ -59,11 +59,12 @@ class Child:
         self._attempts: queue.SimpleQueue[Attempt] = queue.SimpleQueue()
         self._current: Attempt | None = None
         self._kit = WorkKit(self._setup, lambda awaitable: runner.run(_awaiting(awaitable)))
+        self._lifespan = HeldLifespan(self._setup.hooks.lifespan)  # kept: a loop holds its tasks weakly
 
     def serve(self) -> None:
         """Enter the lifespan and run what is asked for."""
         threading.Thread(target=self._listen, daemon=True).start()
-        self._kit.state = self._runner.run(HeldLifespan(self._setup.hooks.lifespan).enter())
+        self._kit.state = self._runner.run(self._lifespan.enter())
         while True:
             self._say({"ended": write_answer(self._run(self._attempts.get()))})
 

@@ -391,6 +391,15 @@ def test_running_jobs_by_hand_enters_the_lifespan_too(sqlite_url: str, kind: str
         assert steps == ["enter", "leave"] * (2 if "once" in how else 1)
 
 
+def test_a_process_of_its_own_stays_in_the_lifespan_while_it_serves(
+    load: Load, sqlite_url: str, start: StartWorker
+) -> None:
+    handlers = load(sqlite_url)
+    start(handlers.app, concurrency=1)
+    jobs = finished(handlers.app, *(handlers.state_after_collecting.enqueue() for _ in range(2)))
+    assert [job.result for job in jobs] == [{"is_open": True}] * 2
+
+
 @pytest.mark.parametrize("how", ["start", "run", "drain"])
 def test_a_lifespan_that_raises_at_the_start_is_the_callers_error(sqlite_url: str, how: str) -> None:
     @asynccontextmanager

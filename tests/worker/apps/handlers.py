@@ -3,17 +3,30 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import sidework
 from sidework import App, Context, Job, Reject, Retry, Snooze
 
-app = App(os.environ["SIDEWORK_TEST_APP"])
+
+@asynccontextmanager
+async def lifespan() -> AsyncIterator[dict[str, bool]]:
+    """A resource that knows whether it was closed."""
+    resource = {"is_open": True}
+    try:
+        yield resource
+    finally:
+        resource["is_open"] = False
+
+
+app = App(os.environ["SIDEWORK_TEST_APP"], lifespan=lifespan)
 soon = Retry(max_attempts=2, delays=[0])
 
 
@@ -26,6 +39,12 @@ def pid() -> int:
 async def async_pid(ctx: Context) -> list[Any]:
     await asyncio.sleep(0)
     return [os.getpid(), str(ctx.job.id), str(sidework.current().job.id)]
+
+
+@app.task(executor="process")
+def state_after_collecting(ctx: Context) -> dict[str, bool]:
+    gc.collect()
+    return dict(ctx.state)
 
 
 @app.task(executor="process")

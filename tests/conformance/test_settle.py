@@ -157,6 +157,14 @@ def test_a_large_batch_is_written(bench: Bench) -> None:
     assert set(bench.states().values()) == {JobState.DONE}
 
 
+def test_a_batch_with_more_text_than_a_server_takes_at_once_is_written(bench: Bench) -> None:
+    bench.insert(*new_jobs(20))
+    rows = bench.claim(20)
+    result = f'"{"x" * 900_000}"'
+    assert bench.settle(*(done(row, result=result) for row in rows)) == []
+    assert set(bench.states().values()) == {JobState.DONE}
+
+
 def test_no_settlements_are_no_work(bench: Bench) -> None:
     assert bench.settle() == []
 

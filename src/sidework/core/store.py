@@ -207,7 +207,7 @@ class Store(Protocol):
         """Forget a worker that has stopped."""
         ...
 
-    def list_workers(self, now: int | None = None) -> Op[list[WorkerRow]]:
+    def list_workers(self) -> Op[list[WorkerRow]]:
         """The registered workers, by id, with how many jobs each runs."""
         ...
 

@@ -36,12 +36,12 @@ class Workers:
     def list(self) -> builtins.list[WorkerInfo]:
         """The registered workers, those that died a moment ago included, by id."""
         database = self._desk.database
-        return [_info(row) for row in database.run(lambda: database.store.list_workers(database.now()))]
+        return [_info(row) for row in database.run(database.store.list_workers)]
 
     async def alist(self) -> builtins.list[WorkerInfo]:
         """The same from a coroutine."""
         database = self._desk.database
-        return [_info(row) for row in await database.arun(lambda: database.store.list_workers(database.now()))]
+        return [_info(row) for row in await database.arun(database.store.list_workers)]
 
 
 def _info(row: WorkerRow) -> WorkerInfo:

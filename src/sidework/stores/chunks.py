@@ -8,11 +8,10 @@ from uuid import UUID
 
 from sidework.core.job import JobRow, NewJob
 from sidework.core.ops import Op, Statement
+from sidework.stores.rows import BATCH_LENGTH
 
 CHUNK = 1000
-"""Jobs in one statement: beyond it a statement gains nothing and a packet can grow too large."""
-
-CHUNK_BYTES = 2_000_000
+"""Jobs in one statement: beyond it a statement gains nothing."""
 
 
 def insert_in_chunks(
@@ -56,7 +55,7 @@ def chunked(jobs: Iterable[NewJob]) -> Iterator[list[NewJob]]:
     size = 0
     given: set[UUID] = set()
     for job in jobs:
-        if chunk and (len(chunk) == CHUNK or size + len(job.payload) > CHUNK_BYTES or job.id in given):
+        if chunk and (len(chunk) == CHUNK or size + len(job.payload) > BATCH_LENGTH or job.id in given):
             yield chunk
             chunk, size, given = [], 0, set()
         chunk.append(job)

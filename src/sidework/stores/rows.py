@@ -19,6 +19,9 @@ T = TypeVar("T")
 BATCH = 1000
 """Rows that one statement changes at the most."""
 
+BATCH_LENGTH = 2_000_000
+"""Characters of text in one statement: escaped twice they come to 14 MB at the worst, and MariaDB takes 16."""
+
 
 def as_json(value: object) -> str:
     """One batch parameter as JSON text."""
@@ -116,6 +119,21 @@ def job_documents(jobs: Sequence[NewJob]) -> str:
             for position, job in enumerate(jobs)
         ]
     )
+
+
+def settlement_batches(settlements: Iterable[Settlement]) -> Iterator[list[Settlement]]:
+    """The settlements in lists whose texts fit into one statement of any server: MySQL refuses a large packet for ever."""
+    batch: list[Settlement] = []
+    size = 0
+    for settlement in settlements:
+        length = sum(len(text or "") for text in (settlement.errors, settlement.result, settlement.progress))
+        if batch and size + length > BATCH_LENGTH:
+            yield batch
+            batch, size = [], 0
+        batch.append(settlement)
+        size += length
+    if batch:
+        yield batch
 
 
 def settlement_documents(settlements: Iterable[Settlement]) -> str:

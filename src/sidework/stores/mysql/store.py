@@ -48,6 +48,7 @@ from sidework.stores.rows import (
     read_ids,
     read_job,
     read_worker,
+    settlement_batches,
 )
 
 NO_LIMIT = 2**64 - 1
@@ -83,11 +84,11 @@ class MySQLStore:
         valid = [settlement for settlement in settlements if settlement.id in accepted]
         finished = [settlement for settlement in valid if settlement.state in FINISHED]
         released = [settlement for settlement in valid if settlement.state not in FINISHED]
-        if finished:
-            yield self._sql("finish_jobs", {"settlements": settlement_list(finished), "now": now})
-            yield self._sql("remove_jobs", {"ids": id_list(settlement.id for settlement in finished)})
-        if released:
-            yield self._sql("release_jobs", {"settlements": settlement_list(released), "now": now})
+        for batch in settlement_batches(finished):
+            yield self._sql("finish_jobs", {"settlements": settlement_list(batch), "now": now})
+            yield self._sql("remove_jobs", {"ids": id_list(settlement.id for settlement in batch)})
+        for batch in settlement_batches(released):
+            yield self._sql("release_jobs", {"settlements": settlement_list(batch), "now": now})
         return [settlement.id for settlement in settlements if settlement.id not in accepted]
 
     def save_progress(self, notes: Sequence[ProgressNote], now: int | None = None) -> Op[None]:
@@ -214,7 +215,7 @@ class MySQLStore:
     def retire(self, worker: str) -> Op[None]:
         yield self._sql.alone("retire", {"id": hexed(worker)})
 
-    def list_workers(self, now: int | None = None) -> Op[list[WorkerRow]]:
+    def list_workers(self) -> Op[list[WorkerRow]]:
         rows = yield self._sql.peek("list_workers")
         return [read_worker(row) for row in rows]
 

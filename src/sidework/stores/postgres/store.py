@@ -34,6 +34,7 @@ from sidework.stores.rows import (
     read_ids,
     read_job,
     read_worker,
+    settlement_batches,
     settlement_documents,
 )
 from sidework.stores.sql import SqlFiles
@@ -90,8 +91,8 @@ class PostgresStore:
         finished = [settlement for settlement in settlements if settlement.state in FINISHED]
         released = [settlement for settlement in settlements if settlement.state not in FINISHED]
         for name, part in (("finish_jobs", finished), ("release_jobs", released)):
-            if part:
-                rows = yield Statement(self._sql(name), {"settlements": settlement_documents(part), "now": now})
+            for batch in settlement_batches(part):
+                rows = yield Statement(self._sql(name), {"settlements": settlement_documents(batch), "now": now})
                 accepted |= read_ids(rows)
         return [settlement.id for settlement in settlements if settlement.id not in accepted]
 
@@ -182,7 +183,7 @@ class PostgresStore:
     def retire(self, worker: str) -> Op[None]:
         yield Statement(self._sql("retire"), {"id": worker})
 
-    def list_workers(self, now: int | None = None) -> Op[list[WorkerRow]]:
+    def list_workers(self) -> Op[list[WorkerRow]]:
         rows = yield Statement(self._sql("list_workers"), peek=True)
         return [read_worker(row) for row in rows]
 
@@ -228,7 +229,7 @@ class PostgresStore:
 
     def open_sentinel(self, name: str, id: UUID, token: int) -> Op[str]:
         # The transaction's own id is the marker: whether it committed can be asked later, and nothing has to be written.
-        rows = yield Statement("select CAST(pg_current_xact_id() AS text)")
+        rows = yield Statement(self._sql("transaction_id"))
         yield Statement(f"savepoint {name}")
         return as_text(rows[0][0])
 

@@ -38,6 +38,7 @@ from sidework.stores.rows import (
     read_ids,
     read_job,
     read_worker,
+    settlement_batches,
     settlement_documents,
 )
 from sidework.stores.sql import SqlFiles
@@ -87,12 +88,13 @@ class SQLiteStore:
         accepted: set[UUID] = set()
         finished = [settlement for settlement in settlements if settlement.state in FINISHED]
         released = [settlement for settlement in settlements if settlement.state not in FINISHED]
-        if finished:
-            params = {"settlements": settlement_documents(finished), "now": now}
-            accepted |= read_ids((yield self._change("finish_jobs", params)))
-            yield self._change("remove_finished", {"ids": _id_list(accepted)})
-        if released:
-            params = {"settlements": settlement_documents(released), "now": now}
+        for batch in settlement_batches(finished):
+            params = {"settlements": settlement_documents(batch), "now": now}
+            gone = read_ids((yield self._change("finish_jobs", params)))
+            yield self._change("remove_finished", {"ids": _id_list(gone)})
+            accepted |= gone
+        for batch in settlement_batches(released):
+            params = {"settlements": settlement_documents(batch), "now": now}
             accepted |= read_ids((yield self._change("release_jobs", params)))
         return [settlement.id for settlement in settlements if settlement.id not in accepted]
 
@@ -202,7 +204,7 @@ class SQLiteStore:
     def retire(self, worker: str) -> Op[None]:
         yield self._change("retire", {"id": worker})
 
-    def list_workers(self, now: int | None = None) -> Op[list[WorkerRow]]:
+    def list_workers(self) -> Op[list[WorkerRow]]:
         rows = yield self._peek("list_workers")
         return [read_worker(row) for row in rows]
 

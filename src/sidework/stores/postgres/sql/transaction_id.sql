@@ -1,0 +1,1 @@
+select CAST(pg_current_xact_id() AS text)

@@ -6,6 +6,8 @@ import asyncio
 import gc
 import multiprocessing
 import os
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -103,6 +105,12 @@ def test_a_forked_child_opens_connections_of_its_own(url: str) -> None:
     app.close()
 
 
+def test_a_forked_child_that_exits_without_using_the_app_leaves_its_parents_session(url: str) -> None:
+    command = [sys.executable, "-c", EXITING_CHILD, url]
+    said = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, timeout=DEADLINE).stdout
+    assert said == "child 0, closed: False\n"
+
+
 def test_a_forked_child_enqueues_and_its_parent_goes_on(url: str) -> None:
     _check_fork(url)
 
@@ -161,6 +169,23 @@ async def _count(app: App) -> int:
 @pytest.fixture
 def postgres(shared_databases: SharedDatabases) -> str:
     return shared_databases.urls["postgres"]
+
+
+EXITING_CHILD = """
+import os, sys
+from sidework import App
+
+app = App(sys.argv[1])
+app.jobs.count()
+owned = app.setup.database.backend.owned
+handle = owned.take()
+owned.give(handle)
+child = os.fork()
+if not child:
+    sys.exit(0)
+_, status = os.waitpid(child, 0)
+print(f"child {status}, closed: {handle.is_closed()}")
+"""
 
 
 def _fork(work: Any) -> Any:

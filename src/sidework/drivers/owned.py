@@ -99,7 +99,7 @@ class Owned:
         self._idle: deque[OwnHandle] = deque()
         self._lock = threading.Lock()
         # An App that is dropped without close() leaves no connection to its finalizer, which would warn.
-        self._finalizer = finalize(self, discard_all, self._idle)
+        self._finalizer = finalize(self, _discard_own, self._idle, self._pid)
 
     def _leave_parent(self) -> None:
         # Not closed, which would say goodbye in the parent's name; kept, so that no finalizer does it either.
@@ -337,6 +337,11 @@ def discard_all(handles: Iterable[Handle]) -> None:
     """Close connections that are of no more use."""
     for handle in handles:
         discard(handle)
+
+
+def _discard_own(handles: Iterable[Handle], pid: int) -> None:
+    if os.getpid() == pid:  # a forked child that exits without a use of its own is no owner: see Owned
+        discard_all(handles)
 
 
 async def adiscard(handle: AsyncHandle) -> None:

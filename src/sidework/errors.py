@@ -22,7 +22,7 @@ SideworkError
 ├── TransactionCommitted      a handler committed its transaction itself
 ├── LeaseLost                 the attempt was taken away before it could settle
 └── HandlerSignal             raised by a handler to end its attempt another way
-├── Snooze  RetryJob  Reject  CancelJob
+    └── Snooze  RetryJob  Reject  CancelJob
 """
 
 from __future__ import annotations

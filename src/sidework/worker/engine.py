@@ -11,7 +11,7 @@ from typing import Any
 
 from sidework.core.job import JobRow
 from sidework.core.lifecycle import GIVEN_BACK, settle
-from sidework.core.options import WorkerOptions
+from sidework.core.options import QueueLane, WorkerOptions
 from sidework.core.reading import show_job
 from sidework.core.store import BeatReply, WorkerRow
 from sidework.errors import OutcomeUnknown, SideworkError
@@ -154,7 +154,7 @@ class Engine:
 
     # loops
 
-    def _claimer(self, lane: Any) -> Claimer:
+    def _claimer(self, lane: QueueLane) -> Claimer:
         is_blind = self._setup.database.backend.watch is None
         waker = Waker(self._loop, self._options.poll_interval, is_blind=is_blind)
         return Claimer(self._setup, lane, self._worker, waker, self._launch)

@@ -257,6 +257,21 @@ def test_a_given_id_twice_gives_the_failed_job(bench: Bench) -> None:
     assert again.state is JobState.FAILED
 
 
+@pytest.mark.parametrize("end", ["settle", "cancel"])
+def test_a_job_sent_again_after_it_finished_holds_up_no_other(bench: Bench, end: str) -> None:
+    job, other = new_job(), new_job()
+    bench.insert(job)
+    bench.settle(done(bench.claim_one(), result="7"))
+    bench.insert(job, other)
+    if end == "settle":
+        assert bench.settle(*(done(row, result="8") for row in bench.claim(2))) == []
+    else:
+        assert len(bench.cancel(ids=(job.id, other.id))) == 2
+    rows = bench.find()
+    assert sorted(row.id for row in rows) == sorted([job.id, other.id])
+    assert {row.state for row in rows} == {JobState.DONE if end == "settle" else JobState.CANCELLED}
+
+
 def test_a_given_id_twice_in_one_batch_is_one_job(bench: Bench) -> None:
     job, plain = new_job(id=new_id()), new_job()
     rows = bench.insert(job, plain, job)

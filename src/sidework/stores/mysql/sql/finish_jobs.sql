@@ -1,4 +1,5 @@
-insert into {p}history (
+-- An id that has finished before is settled anew: a duplicate must not hold up its batch.
+replace into {p}history (
   id, queue, task, payload, state, priority, run_at, enqueued_at, started_at, finished_at,
   attempt, max_attempts, crashes, max_crashes, worker, token, errors, result, tags, progress
 )

@@ -10,6 +10,7 @@ import psutil
 import pytest
 
 from sidework import App
+from sidework.cli.processes import keep_processes
 from tests.cli.conftest import DEADLINE, SHOP, Program, StartProgram
 
 
@@ -30,6 +31,11 @@ def test_several_processes_say_a_wrong_app_once(start: StartProgram) -> None:
     program = start("--app", "no_such_shop", "worker", "--processes", "2")
     assert program.ended() == 2
     assert program.log.read_text().count("there is no module 'no_such_shop'") == 1
+
+
+def test_a_process_that_the_system_does_not_start_ends_the_first_one(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        keep_processes([str(tmp_path / "missing")], 2, patience=0)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

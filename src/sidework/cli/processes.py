@@ -73,9 +73,9 @@ class Supervisor:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop)
         # One goes ahead, so that what keeps all from starting is said once.
-        slots = [asyncio.create_task(self._keep(1))]
+        slots = [self._begin_slot(1)]
         await _first(self._has_started, self._stopping)
-        slots += [asyncio.create_task(self._keep(slot)) for slot in range(2, self._count + 1)]
+        slots += [self._begin_slot(slot) for slot in range(2, self._count + 1)]
         await self._stopping.wait()
         await self._end_children(slots)
         return self._exit_code
@@ -85,6 +85,15 @@ class Supervisor:
         self._stopping.set()
         for child in self._children:
             child.ask_to_stop()
+
+    def _begin_slot(self, slot: int) -> asyncio.Task[None]:
+        task = asyncio.create_task(self._keep(slot))
+        task.add_done_callback(self._on_slot_end)
+        return task
+
+    def _on_slot_end(self, slot: asyncio.Task[None]) -> None:
+        if not slot.cancelled() and slot.exception() is not None:
+            self._stop(exit_code=1)  # `_end_children` raises it, once the other processes have ended
 
     async def _keep(self, slot: int) -> None:
         pause, failed_starts = FIRST_PAUSE, 0
@@ -132,9 +141,13 @@ class Child:
         ours.setblocking(False)
         with theirs:
             given = theirs.fileno()
-            process = await asyncio.create_subprocess_exec(
-                *command, "--supervised", str(given), pass_fds=[given], stdin=asyncio.subprocess.DEVNULL
-            )
+            try:
+                process = await asyncio.create_subprocess_exec(
+                    *command, "--supervised", str(given), pass_fds=[given], stdin=asyncio.subprocess.DEVNULL
+                )
+            except BaseException:
+                ours.close()
+                raise
         child = cls(process, ours)
         asyncio.get_running_loop().add_reader(ours, child._hear, has_started)
         return child

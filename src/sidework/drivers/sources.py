@@ -6,12 +6,12 @@ import asyncio
 import threading
 from collections.abc import Callable, Hashable
 from contextlib import suppress
-from typing import Any, Protocol
+from typing import Any, NoReturn, Protocol
 
 from sidework.drivers.base import AsyncHandle, Handle
 from sidework.drivers.owned import AsyncOwned, Owned, adiscard, discard
 from sidework.drivers.recognize import arecognize, is_async_handle, recognize
-from sidework.errors import ConfigurationError
+from sidework.errors import ConfigurationError, Transient, Unavailable
 
 
 class Source(Protocol):
@@ -95,7 +95,15 @@ class PoolSource:
         if self._turns is not None:
             self._turns.enter(threading.get_ident())
         handle = self._owned.take()
-        handle.set_autocommit(False)
+        try:
+            handle.set_autocommit(False)
+        except BaseException as error:
+            try:
+                if isinstance(error, Exception):
+                    raise_fault(handle, error)
+                raise
+            finally:
+                discard(handle)
         return handle
 
     def close(self, handle: Any, *, is_clean: bool) -> None:
@@ -124,7 +132,15 @@ class AsyncPoolSource:
         if self._turns is not None:
             await self._turns.aenter(asyncio.current_task())
         handle = await self._owned.take()
-        await handle.set_autocommit(False)
+        try:
+            await handle.set_autocommit(False)
+        except BaseException as error:
+            try:
+                if isinstance(error, Exception):
+                    raise_fault(handle, error)
+                raise
+            finally:
+                await adiscard(handle)
         return handle
 
     async def close(self, handle: Any, *, is_clean: bool) -> None:
@@ -209,6 +225,14 @@ class AsyncFactorySource:
     def let_go(self) -> None:
         if self._turns is not None:
             self._turns.leave(asyncio.current_task())
+
+
+def raise_fault(handle: Handle | AsyncHandle, error: Exception) -> NoReturn:
+    """The error in our words where the database is away; else as the library raised it, for the task's retry policy."""
+    fault = handle.translate(error)
+    if fault is not error and isinstance(fault, (Unavailable, Transient)):
+        raise fault from error
+    raise error
 
 
 def _renewed(handle: Any) -> Any:

@@ -11,7 +11,7 @@ import logging
 import secrets
 import time
 from contextlib import suppress
-from typing import Any, NoReturn
+from typing import Any
 
 from sidework.core.job import JobRow, JobState
 from sidework.core.lifecycle import Settlement
@@ -19,7 +19,7 @@ from sidework.core.ops import Op
 from sidework.core.store import JobFilter, Store
 from sidework.drivers.base import AsyncHandle, Handle, adrive, drive
 from sidework.drivers.owned import AsyncRunner, Runner, is_worth_another, pause_after
-from sidework.drivers.sources import AsyncSource, Source
+from sidework.drivers.sources import AsyncSource, Source, raise_fault
 from sidework.errors import (
     ConfigurationError,
     DatabaseError,
@@ -329,11 +329,3 @@ def refuse_autocommit(handle: Handle | AsyncHandle) -> None:
             f"job_connection made {type(handle.raw).__name__} in autocommit, in which a job cannot be undone: give a"
             " factory of connections or sessions that begin transactions"
         )
-
-
-def raise_fault(handle: Handle | AsyncHandle, error: Exception) -> NoReturn:
-    """The error in our words where the database is away; else as the library raised it, for the task's retry policy."""
-    fault = handle.translate(error)
-    if fault is not error and isinstance(fault, (Unavailable, Transient)):
-        raise fault from error
-    raise error

@@ -7,7 +7,7 @@ import sys
 import warnings
 from collections.abc import Callable, Iterable, Mapping
 from types import TracebackType
-from typing import Any, Concatenate, Self, Unpack, overload
+from typing import Any, Concatenate, Self, TypeVar, Unpack, overload
 
 from sidework.connect import Clock, Database
 from sidework.core.codec import Codec, JsonCodec
@@ -22,7 +22,7 @@ from sidework.core.options import (
     queue_lanes,
     queue_order,
 )
-from sidework.core.registry import OnFailure, Registry, TaskOptions, TaskSpec
+from sidework.core.registry import OnFailure, Registry, TaskSpec
 from sidework.errors import ConfigurationError, Seconds
 from sidework.events import Events, Subscriber
 from sidework.managers.base import Desk
@@ -44,11 +44,14 @@ from sidework.task import (
     check_using,
     decorate,
     main_module,
+    task_options,
 )
 from sidework.worker.once import Ack, Once
 from sidework.worker.setup import Hooks, Lifespan, Middleware, Setup
 from sidework.worker.wakes import Wakes
 from sidework.worker.worker import Worker
+
+F = TypeVar("F")
 
 DEFAULT_URL = "sqlite:///sidework.db"
 
@@ -120,7 +123,7 @@ class App:
         ("at_least_once", "transactional", "at_most_once"), `executor` ("process" on request), `on_failure(job, exception)`,
         `store_result`.
         """
-        return decorate(self._add_task, function, TaskOptions(**options))
+        return decorate(self._add_task, function, task_options(options))
 
     def include(self, tasks: TaskSet) -> None:
         """Register the tasks of a TaskSet."""
@@ -129,7 +132,7 @@ class App:
 
     def middleware(self, function: Middleware) -> Middleware:
         """Wrap every attempt in a generator with one yield, given the Context; the handler's exception is thrown in there."""
-        self._hooks.middleware.append(function)
+        self._hooks.middleware.append(check_hook("middleware", function))
         return function
 
     @property
@@ -146,7 +149,7 @@ class App:
 
     def subscribe(self, subscriber: Subscriber) -> Subscriber:
         """Give every event of `sidework.events` to a function."""
-        return self.events.subscribe(subscriber)
+        return self.events.subscribe(check_hook("subscribe", subscriber))
 
     # enqueuing
 
@@ -295,7 +298,7 @@ class App:
         await self.aclose()
 
     def _set_on_failure(self, function: OnFailure) -> OnFailure:
-        self._hooks.on_failure = function
+        self._hooks.on_failure = check_hook("on_failure", function)
         return function
 
     def _add_task(self, task: Task[..., ..., Any]) -> None:
@@ -310,6 +313,13 @@ class App:
         name = task.name if isinstance(task, Task) else task
         options = check_using(SendOptions(), given)
         return self._outbox.named_job(name, options, tuple(args), dict(kwargs or {})), options.connection
+
+
+def check_hook(name: str, function: F) -> F:
+    """Refuse now what could only fail in every job."""
+    if not callable(function):
+        raise TypeError(f"expected a function for {name}, got {function!r}")
+    return function
 
 
 def check_job_connection(spec: TaskSpec, job_connection: Any) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
+from uuid import UUID
 
 from sidework.connect import Database
 from sidework.core.codec import Codec, encode_call
@@ -13,7 +14,7 @@ from sidework.core.options import check_task_name
 from sidework.core.reading import read_new_job
 from sidework.core.registry import Registry, TaskSpec
 from sidework.core.retry import max_attempts_of
-from sidework.errors import OutcomeUnknown
+from sidework.errors import ConfigurationError, OutcomeUnknown
 from sidework.events import Events, JobEnqueued
 from sidework.ids import IdMaker
 from sidework.task import SendOptions
@@ -89,7 +90,7 @@ class Outbox:
                 rows = borrowed.run(self._insertion(batch))
                 self._wake_after(borrowed.on_commit)
         except OutcomeUnknown as error:
-            raise OutcomeUnknown(f"{error}; enqueue the same ids again, which is safe", ids=batch.ids) from error
+            raise OutcomeUnknown(f"{error}; {batch.advice}", ids=batch.ids) from error
         return self._announce(batch, rows)
 
     async def asend_many(self, jobs: Iterable[NewJob], connection: object) -> list[Job]:
@@ -104,7 +105,7 @@ class Outbox:
                 rows = await borrowed.run(self._insertion(batch))
                 self._wake_after(borrowed.on_commit)
         except OutcomeUnknown as error:
-            raise OutcomeUnknown(f"{error}; enqueue the same ids again, which is safe", ids=batch.ids) from error
+            raise OutcomeUnknown(f"{error}; {batch.advice}", ids=batch.ids) from error
         return self._announce(batch, rows)
 
     def _insertion(self, batch: _Batch) -> Callable[[], Op[list[JobRow]]]:
@@ -132,15 +133,30 @@ class _Batch:
     def __init__(self, jobs: Iterable[NewJob]) -> None:
         self._rest = iter(jobs)
         self.taken: list[NewJob] = []
+        self._made: set[UUID] = set()
 
     @property
     def ids(self) -> tuple[Any, ...]:
         return tuple(job.id for job in self.taken)
+
+    @property
+    def advice(self) -> str:
+        """What to do where nobody knows whether the jobs are stored: only ids of the caller's are stored once."""
+        if all(job.given for job in self.taken):
+            return "enqueue the same ids again, which is safe"
+        return "app.jobs.find(ids=error.ids) tells; with ids of your own, using(id=...), enqueuing again would be safe"
 
     def again(self) -> Iterator[NewJob]:
         yield from tuple(self.taken)
         for job in self._rest:
             if not isinstance(job, NewJob):
                 raise TypeError(f"enqueue_many takes what task.job(...) returns; element {len(self.taken)} is {job!r}")
+            if job.id in self._made:
+                raise ConfigurationError(
+                    f"element {len(self.taken)} is a job of task {job.task} that came before (id {job.id}): call job(...)"
+                    " for each, or give it an id, which is stored once"
+                )
+            if not job.given:
+                self._made.add(job.id)
             self.taken.append(job)
             yield job

@@ -291,13 +291,20 @@ class TaskSet:
 
     def task(self, function: Callable[..., Any] | None = None, /, **options: Unpack[Declared]) -> Any:
         """Declare a task; the options are those of `App.task`."""
-        return decorate(self._add, function, TaskOptions(**options))
+        return decorate(self._add, function, task_options(options))
 
     def __iter__(self) -> Iterator[Task[..., ..., Any]]:
         return iter(self._tasks)
 
     def _add(self, task: Task[..., ..., Any]) -> None:
         self._tasks.append(task)
+
+
+def task_options(given: Declared) -> TaskOptions:
+    """The options of `@task(...)`; TypeError for one that there is not."""
+    if unknown := set(given) - set(Declared.__annotations__):
+        raise TypeError(f"task() has no option {min(unknown)!r}; it takes {', '.join(Declared.__annotations__)}")
+    return TaskOptions(**given)
 
 
 def decorate(

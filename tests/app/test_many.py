@@ -14,7 +14,7 @@ import psycopg
 import pymysql
 import pytest
 
-from sidework import App, IdConflict, NewJob
+from sidework import App, ConfigurationError, IdConflict, NewJob
 from sidework.drivers.mysql_url import parse_mysql_url
 from tests.app.test_enqueue import timeless
 
@@ -111,6 +111,16 @@ def test_what_is_no_job_is_named_by_its_place(app: App) -> None:
         app.enqueue_many([add.job(1), add.job(2), add])  # type: ignore[list-item]
     with pytest.raises(TypeError, match=r"element 0 is 5"):
         app.enqueue_many([5])  # type: ignore[list-item]
+    assert app.jobs.count() == 0
+
+
+def test_the_same_job_twice_is_named_by_its_place_and_nothing_is_stored(app: App) -> None:
+    @app.task
+    def add(x: int) -> None: ...
+
+    job = add.job(1)
+    with pytest.raises(ConfigurationError, match=r"element 2 is a job of task .* that came before"):
+        app.enqueue_many([job, add.job(2), job])
     assert app.jobs.count() == 0
 
 

@@ -120,6 +120,18 @@ def test_what_has_no_name_or_is_no_function_is_refused(lite: App) -> None:
         lite.task(5)  # type: ignore[call-overload]
 
 
+def test_an_option_that_there_is_not_is_named(lite: App) -> None:
+    for declare in (lite.task, TaskSet().task):
+        with pytest.raises(TypeError, match=r"task\(\) has no option 'retries'; it takes name, queue"):
+            declare(retries=3)  # type: ignore[call-overload]
+
+
+@pytest.mark.parametrize("hook", ["middleware", "on_failure", "subscribe"])
+def test_a_hook_that_is_no_function_is_refused_at_once(lite: App, hook: str) -> None:
+    with pytest.raises(TypeError, match=f"expected a function for {hook}, got 3"):
+        getattr(lite, hook)(3)
+
+
 def test_methods_of_objects_and_context_only_handlers_are_tasks(app: App) -> None:
     class Shop:
         def sell(self, ctx: Context, price: int) -> list[object]:

@@ -126,7 +126,8 @@ def next_delay(policy: RetryPolicy, job: Job, exception: BaseException, chance: 
 
 def clamp_delay(delay: Seconds) -> float:
     """A handler's or policy's delay as seconds: negative becomes 0, more than a century becomes a century."""
-    seconds = delay.total_seconds() if isinstance(delay, timedelta) else float(delay)
+    is_seconds = isinstance(delay, (int, float))
+    seconds = delay.total_seconds() if isinstance(delay, timedelta) else float(delay) if is_seconds else math.nan
     if math.isnan(seconds):  # NaN has no nearest bound
         raise ConfigurationError(f"a retry policy answered {delay!r}; return seconds, a timedelta or None")
     return min(max(seconds, 0.0), MAX_DELAY)

@@ -12,6 +12,7 @@ import asyncio
 import importlib
 import inspect
 import re
+import sqlite3
 import sys
 import textwrap
 import types
@@ -66,6 +67,9 @@ def run_page(page: Path) -> None:
                 _run(block, module, runner)
     finally:
         sys.path.pop(0)
+        for value in vars(module).values():
+            if isinstance(value, sqlite3.Connection):
+                value.close()  # a page shows what it is about, and Python 3.13 warns of the rest
         for name in {module.__name__, *(set(sys.modules) - known)}:
             if _is_of_page(sys.modules[name], module):
                 del sys.modules[name]

@@ -126,9 +126,8 @@ class App:
         return decorate(self._add_task, function, task_options(options))
 
     def include(self, tasks: TaskSet) -> None:
-        """Register the tasks of a TaskSet."""
-        for task in tasks:
-            self._add_task(task)
+        """Register the tasks of a TaskSet, those that it declares later included."""
+        tasks.follow(self._add_task)
 
     def middleware(self, function: Middleware) -> Middleware:
         """Wrap every attempt in a generator with one yield, given the Context; the handler's exception is thrown in there."""

@@ -94,7 +94,8 @@ class Database:
                 " run `sidework migrate` (or app.migrate())"
             )
         raise SchemaError(
-            f"the Sidework tables have version {version}, newer than the {newest} of this release; upgrade sidework here"
+            f"the Sidework tables have version {version}, newer than the {newest} of this release;"
+            " run `pip install --upgrade sidework` here"
         )
 
     def forget_version(self) -> None:

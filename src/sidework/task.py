@@ -279,6 +279,7 @@ class TaskSet:
 
     def __init__(self) -> None:
         self._tasks: list[Task[..., ..., Any]] = []
+        self._followers: list[Callable[[Task[..., ..., Any]], None]] = []
 
     @overload
     def task(self, function: Callable[Concatenate[Context, P], R], /) -> Task[P, Concatenate[Context, P], R]: ...
@@ -293,11 +294,19 @@ class TaskSet:
         """Declare a task; the options are those of `App.task`."""
         return decorate(self._add, function, task_options(options))
 
+    def follow(self, add: Callable[[Task[..., ..., Any]], None]) -> None:
+        """Call `add` with each task, and with those that are declared later; `App.include` does."""
+        self._followers.append(add)
+        for task in self._tasks:
+            add(task)
+
     def __iter__(self) -> Iterator[Task[..., ..., Any]]:
         return iter(self._tasks)
 
     def _add(self, task: Task[..., ..., Any]) -> None:
         self._tasks.append(task)
+        for add in self._followers:
+            add(task)
 
 
 def task_options(given: Declared) -> TaskOptions:

@@ -206,7 +206,7 @@ def test_joining_waits_for_jobs_and_tells_of_those_that_are_late(app: App) -> No
         return x
 
     jobs = [slow.enqueue(i) for i in range(3)]
-    with pytest.raises(TimeoutError, match="3 of the jobs have not finished in time, such as"):
+    with pytest.raises(TimeoutError, match="3 of 3 jobs have not finished in time, such as"):
         app.jobs.join(jobs, timeout=0.05)
     worker = app.worker()
     worker.start()

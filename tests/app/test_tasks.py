@@ -292,3 +292,16 @@ def test_jobs_are_found_by_their_task_or_its_name(app: App) -> None:
 
     job = one.enqueue()
     assert app.jobs.find(task=one) == app.jobs.find(task="one") == [app.jobs.get(job.id)]
+
+
+def test_a_task_that_its_set_declares_later_is_registered_too(lite: App) -> None:
+    tasks = TaskSet()
+    lite.include(tasks)
+
+    @tasks.task(name="late")
+    def late() -> int:
+        return 1
+
+    late.enqueue()
+    [ack] = lite.drain()
+    assert (ack.job.task, ack.job.result) == ("late", 1)

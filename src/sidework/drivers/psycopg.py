@@ -88,8 +88,12 @@ class PsycopgHandle:
     def renew(self) -> PsycopgHandle:
         fresh = psycopg.Connection(self.raw.pgconn)
         self.raw.pgconn = _ended_pgconn()
-        fresh.autocommit = True
-        fresh.execute(RESET)
+        try:
+            fresh.autocommit = True
+            fresh.execute(RESET)
+        except BaseException:
+            fresh.close()
+            raise
         return PsycopgHandle(fresh)
 
     def translate(self, error: Exception) -> Exception:
@@ -142,8 +146,12 @@ class AsyncPsycopgHandle:
     async def renew(self) -> AsyncPsycopgHandle:
         fresh = psycopg.AsyncConnection(self.raw.pgconn)
         self.raw.pgconn = _ended_pgconn()
-        await fresh.set_autocommit(True)
-        await fresh.execute(RESET)
+        try:
+            await fresh.set_autocommit(True)
+            await fresh.execute(RESET)
+        except BaseException:
+            await fresh.close()
+            raise
         return AsyncPsycopgHandle(fresh)
 
     def translate(self, error: Exception) -> Exception:
@@ -154,9 +162,15 @@ def connect_psycopg(url: str) -> PsycopgHandle:
     """Open a connection of ours to a libpq URL; raises Unavailable in one sentence, within the connect timeout."""
     try:
         connection = psycopg.connect(_conninfo(url), autocommit=True)
-        connection.execute(SESSION)
     except psycopg.OperationalError as error:
         raise _unreachable(error) from error
+    try:
+        connection.execute(SESSION)
+    except BaseException as error:
+        connection.close()
+        if isinstance(error, psycopg.OperationalError):
+            raise _unreachable(error) from error
+        raise
     return PsycopgHandle(connection)
 
 
@@ -164,9 +178,15 @@ async def aconnect_psycopg(url: str) -> AsyncPsycopgHandle:
     """The same, async."""
     try:
         connection = await psycopg.AsyncConnection.connect(_conninfo(url), autocommit=True)
-        await connection.execute(SESSION)
     except psycopg.OperationalError as error:
         raise _unreachable(error) from error
+    try:
+        await connection.execute(SESSION)
+    except BaseException as error:
+        await connection.close()
+        if isinstance(error, psycopg.OperationalError):
+            raise _unreachable(error) from error
+        raise
     return AsyncPsycopgHandle(connection)
 
 

@@ -253,7 +253,10 @@ def _next_pause(pause: float, deadline: float | None, rows: Sequence[JobRow]) ->
     left = deadline - time.monotonic()
     if left <= 0:
         open_ids = [str(row.id) for row in rows if row.state not in FINISHED]
-        raise TimeoutError(f"{len(open_ids)} of the jobs have not finished in time, such as {open_ids[0]}")
+        raise TimeoutError(
+            f"{len(open_ids)} of {len(rows)} jobs have not finished in time, such as {open_ids[0]};"
+            " does a worker run that knows their tasks? Wait longer with a greater timeout"
+        )
     return min(pause, left)
 
 

@@ -13,15 +13,15 @@ class Schema:
         self._store = database.store
 
     def migrate(self) -> int:
-        """Bring the tables to this release's version."""
+        """Bring the tables to this release's version; SchemaError where they are newer."""
         version = self._database.backend.owned.run(self._store.migrate)
-        self._database.forget_version()
+        self._database.check_version(version)
         return version
 
     async def amigrate(self) -> int:
         """The same from a coroutine."""
         version = await self._database.backend.aowned.run(self._store.migrate)
-        self._database.forget_version()
+        self._database.check_version(version)
         return version
 
     def rollback(self) -> None:

@@ -111,11 +111,11 @@ class Worker:
                     return
 
     async def _serve(self, *, handles_signals: bool) -> None:
-        with self._lock:
-            engine = self._engine = Engine(self._setup, self.options, self.id)
-            if self._state == "stopping":
-                engine.stop()
         try:
+            with self._lock:
+                engine = self._engine = Engine(self._setup, self.options, self.id)
+                if self._state == "stopping":
+                    engine.stop()
             with _Signals(engine, is_on=handles_signals):
                 await engine.run(self._on_up)
         finally:

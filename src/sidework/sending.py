@@ -90,7 +90,7 @@ class Outbox:
                 rows = borrowed.run(self._insertion(batch))
                 self._wake_after(borrowed.on_commit)
         except OutcomeUnknown as error:
-            raise OutcomeUnknown(f"{error}; {batch.advice}", ids=batch.ids) from error
+            raise OutcomeUnknown(f"{error}; {_ADVICE}", ids=batch.ids) from error
         return self._announce(batch, rows)
 
     async def asend_many(self, jobs: Iterable[NewJob], connection: object) -> list[Job]:
@@ -105,7 +105,7 @@ class Outbox:
                 rows = await borrowed.run(self._insertion(batch))
                 self._wake_after(borrowed.on_commit)
         except OutcomeUnknown as error:
-            raise OutcomeUnknown(f"{error}; {batch.advice}", ids=batch.ids) from error
+            raise OutcomeUnknown(f"{error}; {_ADVICE}", ids=batch.ids) from error
         return self._announce(batch, rows)
 
     def _insertion(self, batch: _Batch) -> Callable[[], Op[list[JobRow]]]:
@@ -127,6 +127,9 @@ def _in_order(kwargs: dict[str, Any]) -> dict[str, Any]:
     return {name: kwargs[name] for name in sorted(kwargs)}
 
 
+_ADVICE = "enqueue again with using(id=...) and the ids in error.ids, which is safe"
+
+
 class _Batch:
     """Jobs that are read lazily, and remembered so that a conflict can be tried again and the answer put together."""
 
@@ -138,13 +141,6 @@ class _Batch:
     @property
     def ids(self) -> tuple[Any, ...]:
         return tuple(job.id for job in self.taken)
-
-    @property
-    def advice(self) -> str:
-        """What to do where nobody knows whether the jobs are stored: only ids of the caller's are stored once."""
-        if all(job.given for job in self.taken):
-            return "enqueue the same ids again, which is safe"
-        return "app.jobs.find(ids=error.ids) tells; with ids of your own, using(id=...), enqueuing again would be safe"
 
     def again(self) -> Iterator[NewJob]:
         yield from tuple(self.taken)

@@ -13,18 +13,7 @@ from sidework.core.ops import Statement
 from sidework.core.store import JobFilter
 from sidework.errors import IdConflict
 from tests.conformance.bench import Bench
-from tests.conformance.builders import (
-    T0,
-    at,
-    done,
-    failed,
-    ids,
-    moment,
-    new_id,
-    new_job,
-    new_jobs,
-    recorded,
-)
+from tests.conformance.builders import T0, at, done, failed, ids, moment, new_id, new_job, new_jobs, recorded
 
 
 class Broken(Exception):
@@ -161,6 +150,18 @@ def test_a_due_time_in_the_past_stays(bench: Bench) -> None:
     (row,) = bench.insert(new_job(run_at=moment(-100)))
     assert bench.get(row.id).run_at == at(-100)
     assert ids(bench.claim()) == [row.id]
+
+
+@pytest.mark.parametrize("is_finished", [False, True], ids=["waiting", "finished"])
+def test_an_id_of_our_own_given_by_a_caller_means_that_job(bench: Bench, is_finished: bool) -> None:
+    (row,) = bench.insert(new_job(payload="[[1],{}]"))
+    if is_finished:
+        bench.settle(done(bench.claim_one()))
+    (same,) = bench.insert(new_job(id=row.id, payload="[[1],{}]"))
+    assert same.state == (JobState.DONE if is_finished else JobState.WAITING)
+    with pytest.raises(IdConflict):
+        bench.insert(new_job(id=row.id, payload="[[2],{}]"))
+    assert list(bench.states()) == [row.id]
 
 
 def test_without_a_clock_of_ours_the_databases_rules(bench: Bench) -> None:

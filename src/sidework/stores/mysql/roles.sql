@@ -5,8 +5,10 @@ create role if not exists sidework_producer, sidework_worker, sidework_reader;
 
 grant select on sidework_migrations to sidework_producer, sidework_worker, sidework_reader;
 
--- Enqueues. It sees which ids were given by callers, and no job.
-grant insert on sidework_jobs to sidework_producer;
+-- Enqueues. It sees which ids are known, and no job.
+grant insert, select (id) on sidework_jobs to sidework_producer;
+
+grant select (id) on sidework_history to sidework_producer;
 
 grant select, insert, update on sidework_given_ids to sidework_producer;
 

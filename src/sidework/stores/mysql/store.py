@@ -278,6 +278,7 @@ class MySQLStore:
         params = {"ids": id_list(given), "reservation": as_text(reservation)}
         yield self._sql("reserve_ids", params)
         free = read_ids((yield self._sql("reserved_ids", params)))
+        free -= read_ids((yield self._sql("known_ids", {"ids": id_list(free)})))
         taken = [id for id in given if id not in free]
         kept = {row.id: row for row in (yield from self._find_again(taken))}
         hidden = [id for id in taken if id not in kept]

@@ -16,12 +16,12 @@ grant usage on schema sidework to sidework_producer, sidework_worker, sidework_r
 
 grant select on sidework.migrations to sidework_producer, sidework_worker, sidework_reader;
 
--- Enqueues. It reads back what the database has set, and no job.
+-- Enqueues. It reads back what the database has set, and which ids are known, and no job.
 grant insert on sidework.jobs, sidework.given_ids to sidework_producer;
 
 grant select (id, run_at, enqueued_at) on sidework.jobs to sidework_producer;
 
-grant select (id) on sidework.given_ids to sidework_producer;
+grant select (id) on sidework.given_ids, sidework.history to sidework_producer;
 
 -- Runs jobs and looks after them.
 grant select, insert, update, delete on

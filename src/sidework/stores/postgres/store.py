@@ -261,6 +261,7 @@ class PostgresStore:
             return {}
         ids = as_json([str(job.id) for job in given])
         free = read_ids((yield Statement(self._sql("reserve_ids"), {"ids": ids})))
+        free -= read_ids((yield Statement(self._sql("known_ids"), {"ids": as_json([str(id) for id in free])})))
         taken = tuple(job.id for job in given if job.id not in free)
         if not taken:
             return {}

@@ -287,6 +287,7 @@ class SQLiteStore:
         if not given:
             return {}
         free = read_ids((yield self._change("reserve_ids", {"ids": _id_list(job.id for job in given)})))
+        free -= read_ids((yield self._change("known_ids", {"ids": _id_list(free)})))
         taken = tuple(job.id for job in given if job.id not in free)
         if not taken:
             return {}

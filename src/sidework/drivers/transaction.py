@@ -141,9 +141,11 @@ class JobTransaction:
         self._marker = ""
 
     def _was_committed(self) -> bool:
-        """Did the handler commit by itself? Asked once, on another connection."""
-        marker, self._marker = self._marker, ""
-        return bool(marker) and self._aside.run(lambda: self._store.read_sentinel(marker))
+        """Did the handler commit by itself? Asked on another connection, until it is answered."""
+        marker = self._marker
+        is_committed = bool(marker) and self._aside.run(lambda: self._store.read_sentinel(marker))
+        self._marker = ""  # only now: a question that found no database is asked again by undo()
+        return is_committed
 
     def _commit(self, handle: Handle, settlement: Settlement) -> None:
         try:
@@ -253,9 +255,11 @@ class AsyncJobTransaction:
         self._marker = ""
 
     async def _was_committed(self) -> bool:
-        """Did the handler commit by itself? Asked once, on another connection."""
-        marker, self._marker = self._marker, ""
-        return bool(marker) and await self._aside.run(lambda: self._store.read_sentinel(marker))
+        """Did the handler commit by itself? Asked on another connection, until it is answered."""
+        marker = self._marker
+        is_committed = bool(marker) and await self._aside.run(lambda: self._store.read_sentinel(marker))
+        self._marker = ""  # only now: a question that found no database is asked again by undo()
+        return is_committed
 
     async def _commit(self, handle: AsyncHandle, settlement: Settlement) -> None:
         try:
